@@ -1,0 +1,91 @@
+"""The AumOS distribution of OpenTelemetry: ``configure()`` once, then everything is told.
+
+>>> import aumos_otel as aumos
+>>> telemetry = aumos.configure(service_name="docs")
+>>> with aumos.span("load"):
+...     pass
+
+The names below are loaded on first use, so that ``import aumos_otel`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aumos_otel import llm
+    from aumos_otel._configure import configure
+    from aumos_otel.config import (
+        OTLP,
+        ConsoleOptions,
+        LLMOptions,
+        LogsOptions,
+        MetricsOptions,
+        SamplingOptions,
+    )
+    from aumos_otel.context import Identity, bind, propagate
+    from aumos_otel.context import current as current_identity
+    from aumos_otel.errors import AlreadyConfiguredError, AumosOtelError, ConfigError
+    from aumos_otel.instrumentation import from_headers
+    from aumos_otel.pipeline import Status, Telemetry
+    from aumos_otel.spans import span
+
+__all__ = [
+    "OTLP",
+    "AlreadyConfiguredError",
+    "AumosOtelError",
+    "ConfigError",
+    "ConsoleOptions",
+    "Identity",
+    "LLMOptions",
+    "LogsOptions",
+    "MetricsOptions",
+    "SamplingOptions",
+    "Status",
+    "Telemetry",
+    "bind",
+    "configure",
+    "current_identity",
+    "from_headers",
+    "llm",
+    "propagate",
+    "span",
+]
+
+#: Where each public name lives; a module of its own stands for itself.
+_HOMES = {
+    "OTLP": "config",
+    "AlreadyConfiguredError": "errors",
+    "AumosOtelError": "errors",
+    "ConfigError": "errors",
+    "ConsoleOptions": "config",
+    "Identity": "context",
+    "LLMOptions": "config",
+    "LogsOptions": "config",
+    "MetricsOptions": "config",
+    "SamplingOptions": "config",
+    "Status": "pipeline",
+    "Telemetry": "pipeline",
+    "bind": "context",
+    "configure": "_configure",
+    "current_identity": "context",
+    "from_headers": "instrumentation",
+    "propagate": "context",
+    "span": "spans",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "llm":
+        return import_module("aumos_otel.llm")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aumos_otel' has no attribute {name!r}")
+    module = import_module(f"aumos_otel.{_HOMES[name]}")
+    value = getattr(module, "current" if name == "current_identity" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

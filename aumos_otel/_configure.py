@@ -1,0 +1,152 @@
+"""``configure()``: read the body from top to bottom, it is the way that telemetry takes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Literal, Never
+
+from opentelemetry import propagate
+
+from aumos_otel import build, plan, resource
+from aumos_otel.errors import AlreadyConfiguredError
+from aumos_otel.providers import propagator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.sdk._logs import LogRecordProcessor
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    from aumos_otel.config import OTLP, ConsoleOptions, LLMOptions, LogsOptions, MetricsOptions, SamplingOptions
+    from aumos_otel.pipeline import Telemetry
+
+_lock = threading.RLock()
+_current: Telemetry | None = None
+_current_arguments: dict[str, Any] = {}
+_zero_code = False
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    service_version: str | None = None,
+    service_namespace: str | None = None,
+    environment: str | None = None,
+    product: str | None = None,
+    tier: str | None = None,
+    phase: str | None = None,
+    resource_attributes: Mapping[str, Any] | None = None,
+    destinations: Sequence[OTLP] | None = None,
+    sampling: SamplingOptions | None = None,
+    llm: LLMOptions | Literal[False] | None = None,
+    metrics: MetricsOptions | Literal[False] | None = None,
+    logs: LogsOptions | Literal[False] | None = None,
+    console: ConsoleOptions | bool | None = None,
+    identity: Callable[[Mapping[str, Any]], Mapping[str, str | None]] | None = None,
+    instrumentations: bool | Mapping[str, bool] | None = None,
+    propagators: Sequence[str] | None = None,
+    baggage_hosts: Sequence[str] | None = None,
+    span_processors: Sequence[SpanProcessor] | None = None,
+    log_record_processors: Sequence[LogRecordProcessor] | None = None,
+    enabled: bool | None = None,
+    shutdown_timeout: float | None = None,
+    handle_signals: bool | None = None,
+    pause_signal: str | None = None,
+    pause_file: str | None = None,
+    **unknown: Never,
+) -> Telemetry:
+    """Set up traces, metrics and logs for this process, once.
+
+    Every argument may be left out: it then comes from its ``AUMOS_*`` variable, the
+    configuration file, its ``OTEL_*`` variable or its default, in this order; see
+    docs/reference/configuration.md.  No network is touched and nothing is printed.  Called
+    again with the same arguments it returns the same handle.
+
+    Raises:
+        ConfigError: an unknown option or a wrong value; the message names the remedy.
+        AlreadyConfiguredError: it was called before with other arguments.
+
+    >>> import aumos_otel as aumos
+    >>> telemetry = aumos.configure(service_name="docs")
+    >>> telemetry is aumos.configure(service_name="docs")
+    True
+    """
+    arguments = {
+        "service_name": service_name,
+        "service_version": service_version,
+        "service_namespace": service_namespace,
+        "environment": environment,
+        "product": product,
+        "tier": tier,
+        "phase": phase,
+        "resource_attributes": resource_attributes,
+        "destinations": destinations,
+        "sampling": sampling,
+        "llm": llm,
+        "metrics": metrics,
+        "logs": logs,
+        "console": console,
+        "identity": identity,
+        "instrumentations": instrumentations,
+        "propagators": propagators,
+        "baggage_hosts": baggage_hosts,
+        "span_processors": span_processors,
+        "log_record_processors": log_record_processors,
+        "enabled": enabled,
+        "shutdown_timeout": shutdown_timeout,
+        "handle_signals": handle_signals,
+        "pause_signal": pause_signal,
+        "pause_file": pause_file,
+        **unknown,
+    }
+    return _configure({name: value for name, value in arguments.items() if value is not None}, zero_code=False)
+
+
+def configure_zero_code() -> Telemetry:
+    """What ``opentelemetry-instrument`` calls before the program starts: everything from the environment."""
+    return _configure({}, zero_code=True)
+
+
+def _configure(given: dict[str, Any], *, zero_code: bool) -> Telemetry:
+    global _current, _current_arguments, _zero_code  # noqa: PLW0603 - the one pipeline of the process
+    with _lock:
+        if _current is not None:
+            return _again(_current, given)
+        wanted = plan.resolve(given, os.environ)
+        if wanted.disabled:
+            telemetry = build.disabled(wanted)
+        else:
+            identity = resource.build(**build.identity_arguments(wanted), environ=wanted.environ)
+            propagate.set_global_textmap(propagator.build(wanted.scalars.propagators, wanted.scalars.baggage_hosts))
+            telemetry = build.pipeline(wanted, identity)
+        _current, _current_arguments, _zero_code = telemetry, given, zero_code
+        return telemetry
+
+
+def _again(telemetry: Telemetry, given: dict[str, Any]) -> Telemetry:
+    """A second call: the same arguments, more about a zero-code start, or a mistake."""
+    if given == _current_arguments:
+        return telemetry
+    if _zero_code:
+        build.refine(telemetry, plan.resolve(given, os.environ), given)
+        _current_arguments.update(given)
+        return telemetry
+    changed = sorted(
+        name for name in {*given, *_current_arguments} if given.get(name) != _current_arguments.get(name)
+    )
+    raise AlreadyConfiguredError(
+        "configure()",
+        seen="other values for " + ", ".join(changed),
+        expected="the arguments of the first call",
+        remedy="call configure() once, at the start of the program, and pass its handle on",
+    )
+
+
+def forget() -> Telemetry | None:
+    """Let the next call configure anew; for test fixtures.  Returns the handle that was current."""
+    global _current, _current_arguments, _zero_code  # noqa: PLW0603 - the one pipeline of the process
+    with _lock:
+        telemetry, _current = _current, None
+        _current_arguments, _zero_code = {}, False
+        return telemetry

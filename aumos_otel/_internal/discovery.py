@@ -1,0 +1,165 @@
+"""Where a running local backend is: a small file, never a probe of the network.
+
+``aumos-otel ui`` writes it, ``configure()`` reads it when no endpoint is set.  The file is
+believed only if its directory and itself belong to this user and to nobody else, and if the
+process that wrote it still runs: a stale file must not redirect anybody's telemetry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+#: Overrides the directory of the state file.
+STATE_DIR_VARIABLE = "AUMOS_OTEL_STATE_DIR"
+
+_FILE_NAME = "local.json"
+_MAX_BYTES = 64 * 1024
+#: Start times are derived from the boot time, which moves a little when the clock is set.
+_START_TOLERANCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """A local backend that runs on this machine.
+
+    Attributes:
+        pid: its process.
+        started: when that process started, seconds since the epoch; tells a reused pid apart.
+        otlp: base URL of its OTLP/HTTP receiver, e.g. ``http://127.0.0.1:4318``.
+        ui: base URL of its page, e.g. ``http://127.0.0.1:4319``.
+        token: what the page and its API ask for.
+    """
+
+    pid: int
+    started: float
+    otlp: str
+    ui: str
+    token: str = dataclasses.field(repr=False)
+
+
+def state_path() -> Path:
+    """The state file: in ``$AUMOS_OTEL_STATE_DIR``, ``$XDG_RUNTIME_DIR/aumos-otel``, or a private temporary directory."""
+    chosen = os.environ.get(STATE_DIR_VARIABLE)
+    if chosen:
+        return Path(chosen) / _FILE_NAME
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime) / "aumos-otel" / _FILE_NAME
+    return Path(tempfile.gettempdir()) / f"aumos-otel-{_uid()}" / _FILE_NAME
+
+
+def read() -> LocalBackend | None:
+    """The running local backend, or None if there is none that can be trusted."""
+    try:
+        path = state_path()
+        if not _is_private(path.parent.lstat()):
+            return None
+        content = _read_private(path)
+        backend = LocalBackend(**json.loads(content)) if content is not None else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return backend if backend is not None and _is_valid(backend) and _is_running(backend) else None
+
+
+def write(backend: LocalBackend) -> None:
+    """Publish ``backend``, replacing an older file at once.
+
+    Raises:
+        OSError: the directory cannot be made, or is open to other users.
+    """
+    path = state_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_private(path.parent.lstat()):
+        raise PermissionError(f"{path.parent} must be a directory of this user with mode 0700")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_FILE_NAME)  # mkstemp: 0600 from the first moment
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(backend), file)
+        os.replace(temporary, path)  # noqa: PTH105 - both are names of the same directory
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - the name came from mkstemp
+        raise
+
+
+def remove() -> None:
+    """Withdraw the file if this process wrote it."""
+    try:
+        content = _read_private(state_path())
+        if content is not None and json.loads(content)["pid"] == os.getpid():
+            state_path().unlink()
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+
+
+def process_start(pid: int) -> float | None:
+    """When process ``pid`` started, seconds since the epoch; None where the system does not tell (not Linux)."""
+    try:
+        # The command name is in parentheses and may hold spaces and parentheses itself.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        if fields[0] in {"Z", "X"}:
+            return 0.0  # it has ended and waits for its parent: no start time on record matches
+        kernel = Path("/proc/stat").read_text(encoding="utf-8")
+        booted = next(line for line in kernel.splitlines() if line.startswith("btime "))
+        return int(booted.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration, AttributeError):
+        return None
+
+
+def _uid() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _is_private(status: os.stat_result) -> bool:
+    if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+        return False
+    if sys.platform == "win32":  # the profile's access list protects it; there are no mode bits
+        return True
+    return status.st_uid == _uid() and not status.st_mode & 0o077
+
+
+def _read_private(path: Path) -> bytes | None:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not (stat.S_ISREG(status.st_mode) and _is_private(status)):
+            return None
+        content = file.read(_MAX_BYTES + 1)
+    return content if len(content) <= _MAX_BYTES else None
+
+
+def _is_valid(backend: LocalBackend) -> bool:
+    return (
+        type(backend.pid) is int
+        and backend.pid > 0
+        and type(backend.started) in (int, float)
+        and isinstance(backend.token, str)
+        and all(isinstance(url, str) and _is_loopback(url) for url in (backend.otlp, backend.ui))
+    )
+
+
+def _is_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"} and parts.port is not None
+
+
+def _is_running(backend: LocalBackend) -> bool:
+    if sys.platform == "win32":  # signal 0 would end the process there; without a check the file is not believed
+        return False
+    try:
+        os.kill(backend.pid, 0)
+    except PermissionError:
+        return False  # alive, but another user's: a reused pid
+    except (OSError, OverflowError):
+        return False
+    started = process_start(backend.pid)
+    return started is None or abs(started - backend.started) <= _START_TOLERANCE

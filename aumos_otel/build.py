@@ -1,0 +1,302 @@
+"""From the plan to the running pipeline: one function a signal, own provider or joined one.
+
+A provider of the SDK that somebody else installed (Langfuse, logfire, a configuration file) is
+joined: our processors are added to it, and `describe()` says which guarantees are lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from aumos_otel import _compat, destinations, instrumentation, resource
+from aumos_otel.delivery.ledger import Ledger
+from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
+from aumos_otel.providers import logger as logger_provider
+from aumos_otel.providers import meter as meter_provider
+from aumos_otel.providers import sampler as span_sampler
+from aumos_otel.providers import tracer as tracer_provider
+from aumos_otel.semconv import attributes
+from aumos_otel.semconv import metrics as names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from opentelemetry.metrics import CallbackOptions, Observation
+    from opentelemetry.sdk.resources import Resource
+
+    from aumos_otel.plan import Plan
+
+log = logging.getLogger("aumos_otel")
+
+_LOST = {
+    "traces": "its resource, sampler, limits and ids are not ours; pause() cannot stop its own exporters",
+    "metrics": "its resource, views and exemplar filter are not ours",
+    "logs": "its resource and limits are not ours",
+}
+
+
+@dataclass(slots=True)
+class _Site:
+    """What the building steps share."""
+
+    plan: Plan
+    resource: Resource
+    ledger: Ledger = field(default_factory=Ledger)
+    switch: Switch = field(default_factory=Switch)
+    parts: list[Part] = field(default_factory=list)
+    providers: dict[str, str] = field(default_factory=dict)
+    teardown: list[Any] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+
+
+def pipeline(plan: Plan, identity: Resource) -> Telemetry:
+    """Build the pipeline of ``plan`` and make it the global one."""
+    if plan.config_file is not None:
+        _apply_config_file(plan.config_file)
+    site = _Site(plan, identity)
+    routes = destinations.plan_routes(plan)
+    _build_traces(site, routes)
+    _build_metrics(site, routes)
+    handler = _build_logs(site, routes)
+    _install_llm(plan)
+    wiring = Wiring(
+        ledger=site.ledger,
+        switch=site.switch,
+        parts=site.parts,
+        description={},
+        instance=str(identity.attributes.get(attributes.SERVICE_INSTANCE_ID, "")),
+        shutdown_timeout=plan.scalars.shutdown_timeout,
+        log_handler=handler,
+        instrument=lambda app: app,
+        llm_counts=_llm_counts,
+        teardown=site.teardown,
+    )
+    telemetry = Telemetry(wiring)
+    reports = instrumentation.enable(
+        plan.instrumentations,
+        os.environ,
+        identity=plan.identity,
+        on_lifespan_shutdown=lambda: telemetry.force_flush(plan.scalars.shutdown_timeout),
+    )
+    wiring.instrument = instrumentation.instrument_app
+    wiring.description.update(_describe(site, routes, reports))
+    telemetry.watch(
+        handle_signals=plan.scalars.handle_signals,
+        pause_signal=plan.scalars.pause_signal,
+        pause_file=plan.scalars.pause_file,
+    )
+    for warning in plan.warnings:
+        log.warning("%s", warning)
+    return telemetry
+
+
+def disabled(plan: Plan) -> Telemetry:
+    """A handle that does nothing; no provider is installed."""
+    switch = Switch()
+    switch.set(off=True)
+    description = {"state": "disabled", "sources": dict(plan.sources), "warnings": list(plan.warnings)}
+    handler = logging.NullHandler()
+    return Telemetry(
+        Wiring(Ledger(), switch, [], description, "", 0.0, handler, instrument=lambda app: app, llm_counts=_llm_counts)
+    )
+
+
+def refine(telemetry: Telemetry, plan: Plan, given: Mapping[str, Any]) -> None:
+    """More about a pipeline that a zero-code start built: identity and LLM options are taken over."""
+    taken = {"service_name", "service_version", "service_namespace", "environment", "product", "tier", "phase"}
+    taken |= {"resource_attributes", "llm", "identity"}
+    if taken & set(given) - {"llm", "identity"}:
+        identity = resource.build(**identity_arguments(plan), environ=plan.environ)
+        changed = identity.attributes.items()
+        for provider in (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()):
+            known = getattr(provider, "resource", None)
+            instance = attributes.SERVICE_INSTANCE_ID
+            keep = {key: value for key, value in changed if key != instance or known is None}
+            _compat.update_resource(provider, type(identity)(keep, identity.schema_url))
+    _install_llm(plan)
+    if plan.identity is not None:
+        instrumentation.set_identity(plan.identity)
+    left_out = sorted(set(given) - taken)
+    if left_out:
+        log.warning(
+            "configure(): opentelemetry-instrument has set telemetry up before; %s ignored, set them by environment",
+            ", ".join(left_out),
+        )
+    telemetry.describe().setdefault("refined", sorted(given))
+
+
+def identity_arguments(plan: Plan) -> dict[str, Any]:
+    """The arguments of `resource.build`."""
+    scalars = plan.scalars
+    extra = dict(scalars.resource_attributes)
+    if scalars.service_namespace is not None:
+        extra[attributes.SERVICE_NAMESPACE] = scalars.service_namespace
+    return {
+        "service_name": scalars.service_name,
+        "service_version": scalars.service_version,
+        "environment": scalars.environment,
+        "product": scalars.product,
+        "tier": scalars.tier,
+        "phase": scalars.phase,
+        "attributes": extra,
+    }
+
+
+def _build_traces(site: _Site, routes: destinations.Routes) -> None:
+    plan, current = site.plan, trace.get_tracer_provider()
+    exporting = destinations.span_processors(routes, plan, site.ledger, site.switch)
+    extra = plan.scalars.span_processors
+    if isinstance(current, TracerProvider):
+        tracer_provider.attach(current, exporting, extra)
+        site.providers["traces"] = f"joined {_origin(current)}: {_LOST['traces']}"
+        for processor in exporting:
+            site.parts.append(_processor_part("traces", processor))
+        return
+    sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
+    provider = tracer_provider.build(site.resource, sampler, exporting, extra, plan.environ, site.switch)
+    trace.set_tracer_provider(provider)
+    site.providers["traces"] = "ours"
+    site.parts.append(
+        Part("traces", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
+    )
+
+
+def _build_metrics(site: _Site, routes: destinations.Routes) -> None:
+    plan, current = site.plan, metrics.get_meter_provider()
+    if plan.metrics is None:
+        site.providers["metrics"] = "off"
+        return
+    readers = destinations.metric_readers(routes, plan, site.ledger, site.switch)
+    page = destinations.prometheus_page(routes, plan)
+    if page is not None:
+        readers.append(page.reader)
+    if isinstance(current, MeterProvider):
+        for reader in readers:
+            current.add_metric_reader(reader)
+            site.parts.append(_reader_part(reader))
+        provider: MeterProvider = current
+        site.providers["metrics"] = f"joined {_origin(current)}: {_LOST['metrics']}"
+    else:
+        provider = meter_provider.build(site.resource, plan.metrics, readers, plan.environ)
+        metrics.set_meter_provider(provider)
+        site.providers["metrics"] = "ours"
+        site.parts.append(
+            Part(
+                "metrics",
+                lambda timeout: provider.force_flush(_millis(timeout)),
+                lambda timeout: provider.shutdown(_millis(timeout)),
+            )
+        )
+    if page is not None:
+        problem = page.start()
+        site.pages.append(problem or page.url)
+        site.teardown.append(page.stop)
+    site.ledger.observe(provider)
+    _observe_guard(provider)
+
+
+def _build_logs(site: _Site, routes: destinations.Routes) -> logging.Handler:
+    plan, current = site.plan, _logs.get_logger_provider()
+    if plan.logs is None:
+        site.providers["logs"] = "off"
+        return logging.NullHandler()
+    exporting = destinations.log_processors(routes, plan, site.ledger, site.switch)
+    extra = plan.scalars.log_record_processors
+    if isinstance(current, LoggerProvider):
+        logger_provider.attach(current, exporting, extra)
+        provider = current
+        site.providers["logs"] = f"joined {_origin(current)}: {_LOST['logs']}"
+        site.parts += [_processor_part("logs", processor) for processor in exporting]
+    else:
+        provider = logger_provider.build(site.resource, exporting, extra, plan.environ)
+        _logs.set_logger_provider(provider)
+        site.providers["logs"] = "ours"
+        site.parts.append(
+            Part("logs", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
+        )
+    options = plan.logs
+    handler = logger_provider.install_handler(options, provider, site.switch)
+    site.teardown.append(lambda: logger_provider.remove_handler(handler, options))
+    root = logging.getLogger()
+    if plan.sources.get("logs.level") != "default" and root.getEffectiveLevel() > options.level:
+        log.warning(
+            "logs.level is %s but the root logger lets only %s and above through; call logging.basicConfig(level=…)",
+            logging.getLevelName(options.level),
+            logging.getLevelName(root.getEffectiveLevel()),
+        )
+    return handler
+
+
+def _install_llm(plan: Plan) -> None:
+    from aumos_otel.llm import settings  # noqa: PLC0415 - the OTel API must be set up first
+
+    settings.install(plan.llm)
+
+
+def _llm_counts() -> dict[str, int]:
+    from aumos_otel.llm import settings  # noqa: PLC0415 - see _install_llm
+
+    return settings.counts()
+
+
+def _observe_guard(provider: MeterProvider) -> None:
+    from opentelemetry.metrics import Observation  # noqa: PLC0415 - used by the callback alone
+
+    from aumos_otel import guard  # noqa: PLC0415 - same
+
+    metric = names.AUMOS_OTEL_GUARD_SWALLOWED
+
+    def read(_options: CallbackOptions) -> Iterable[Observation]:
+        for site, count in guard.swallowed().items():
+            yield Observation(count, {attributes.AUMOS_OTEL_SITE: site})
+
+    provider.get_meter("aumos_otel.self").create_observable_counter(metric.name, [read], metric.unit, metric.description)
+
+
+def _describe(site: _Site, routes: destinations.Routes, reports: Any) -> dict[str, Any]:
+    plan = site.plan
+    return {
+        "providers": site.providers,
+        "resource": dict(site.resource.attributes),
+        "destinations": destinations.describe(routes),
+        "prometheus": site.pages,
+        "propagators": list(plan.scalars.propagators),
+        "instrumentations": [report.to_dict() for report in reports],
+        "sources": dict(plan.sources),
+        "warnings": list(plan.warnings),
+        "missing_sdk_names": list(_compat.MISSING),
+    }
+
+
+def _apply_config_file(loaded: Any) -> None:
+    from opentelemetry.configuration import configure_sdk  # noqa: PLC0415 - an extra, present once the file was read
+
+    configure_sdk(loaded)
+
+
+def _processor_part(name: str, processor: Any) -> Part:
+    return Part(name, lambda timeout: processor.force_flush(_millis(timeout)), lambda _timeout: processor.shutdown())
+
+
+def _reader_part(reader: Any) -> Part:
+    return Part(
+        "metrics",
+        lambda timeout: reader.force_flush(_millis(timeout)),
+        lambda timeout: reader.shutdown(timeout_millis=_millis(timeout)),
+    )
+
+
+def _origin(provider: object) -> str:
+    return f"{type(provider).__module__}.{type(provider).__qualname__}"
+
+
+def _millis(seconds: float) -> int:
+    return max(1, int(seconds * 1000))

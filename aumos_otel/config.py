@@ -1,0 +1,492 @@
+"""Every option, declared once: its variables, default, check and meaning.
+
+A user writes option objects (`OTLP`, `SamplingOptions`, …).  A field that was left out is
+filled by `Options.resolve` in this order: argument, ``AUMOS_*`` variable, the
+``distribution.aumos`` section of OTEL_CONFIG_FILE, ``OTEL_*`` variable, default.
+docs/reference/configuration.md is generated from these declarations.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from aumos_otel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import LogRecordProcessor
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.metrics.view import View
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
+
+Signal = Literal["traces", "metrics", "logs"]
+SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
+Protocol = Literal["http/protobuf", "grpc"]
+Content = Literal["none", "hash", "redacted", "full"]
+Capture = Literal["span", "event", "both"]
+Profile = Literal["1.37", "genai-0.1", "dup"]
+
+#: A parser takes the raw value (an argument or a variable's text) and returns the typed one,
+#: or raises ValueError with what it expected.
+Parser = Callable[[Any], Any]
+
+
+class _Unset:
+    """The value of a field that the user left out."""
+
+    def __repr__(self) -> str:
+        return "unset"
+
+
+UNSET = _Unset()
+
+
+def text(value: Any) -> str:
+    """A non-empty string."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a non-empty string")
+    return value.strip()
+
+
+def boolean(value: Any) -> bool:
+    """A bool, or one of the words of environment variables."""
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise ValueError("true or false")
+
+
+def number(low: float, high: float, unit: str = "") -> Parser:
+    """A finite number within bounds."""
+
+    def parse(value: Any) -> float:
+        if not isinstance(value, bool) and isinstance(value, (int, float, str)):
+            try:
+                parsed = float(value)
+            except ValueError:
+                parsed = float("nan")
+            if low <= parsed <= high:
+                return parsed
+        raise ValueError(f"a number from {low:g} to {high:g}{unit}")
+
+    return parse
+
+
+def port(value: Any) -> int:
+    """A TCP port; 0 means any free one."""
+    parsed = number(0, 65535)(value)
+    if parsed != int(parsed):
+        raise ValueError("a whole number from 0 to 65535")
+    return int(parsed)
+
+
+def choice(*allowed: str) -> Parser:
+    """One of a few words."""
+
+    def parse(value: Any) -> str:
+        if isinstance(value, str) and value.strip().lower() in allowed:
+            return value.strip().lower()
+        raise ValueError("one of " + ", ".join(allowed))
+
+    return parse
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A comma-separated list, or a sequence of strings."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ValueError("a list of names")
+
+
+def readable_file(value: Any) -> str:
+    """The path of a file that can be read."""
+    if isinstance(value, (str, os.PathLike)) and os.access(value, os.R_OK) and Path(value).is_file():
+        return os.fspath(value)
+    raise ValueError("the path of a readable file")
+
+
+def path(value: Any) -> str:
+    """A path, existing or not."""
+    if isinstance(value, (str, os.PathLike)) and os.fspath(value):
+        return os.fspath(value)
+    raise ValueError("a path")
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping with string keys."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise ValueError("a mapping with string keys")
+
+
+def headers(value: Any) -> Mapping[str, str]:
+    """A mapping of header names to values."""
+    if isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        return {key.lower(): content for key, content in value.items()}
+    raise ValueError("a mapping of header names to values, both strings")
+
+
+def endpoint(value: Any) -> str:
+    """``host:port`` or a URL with http, https, grpc or grpcs."""
+    expected = "host:port, or a URL with http://, https://, grpc:// or grpcs://"
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(expected)
+    url = value.strip() if "://" in value else "//" + value.strip()
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and parts.scheme in ("", "http", "https", "grpc", "grpcs")
+        valid = valid and (parts.port is None or parts.port > 0) and " " not in url
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(expected)
+    return value.strip()
+
+
+def log_level(value: Any) -> int:
+    """A level of the logging module, by name or number."""
+    levels = {"notset": 0, "debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50, "fatal": 50}
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in levels:
+            return levels[word]
+        if word.isdigit():
+            return int(word)
+    raise ValueError("a logging level such as INFO or 20")
+
+
+def signal_name(value: Any) -> str:
+    """The name of a POSIX signal, e.g. SIGUSR2."""
+    if isinstance(value, str) and value.strip().upper() in signal.Signals.__members__:
+        return value.strip().upper()
+    raise ValueError("the name of a signal of this platform, e.g. SIGUSR2")
+
+
+def anything(value: Any) -> Any:
+    """A value that its consumer checks."""
+    return value
+
+
+def instances(*methods: str) -> Parser:
+    """A sequence of objects that have these methods."""
+
+    def parse(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            if all(all(callable(getattr(item, method, None)) for method in methods) for item in value):
+                return tuple(value)
+        raise ValueError("a sequence of objects with " + ", ".join(f"{method}()" for method in methods))
+
+    return parse
+
+
+def option(default: Any, *variables: str, parse: Parser, doc: str, secret: bool = False) -> Any:
+    """Declare one option: default, variables in order of precedence, check and meaning."""
+    metadata = {"default": default, "variables": variables, "parse": parse, "doc": doc, "secret": secret}
+    return field(default=cast("Any", UNSET), metadata=metadata)
+
+
+class Options:
+    """Base of the option objects: checks arguments, fills what was left out."""
+
+    prefix: ClassVar[str] = ""
+
+    def __new__(cls, *_args: object, **given: object) -> Self:
+        known = [declared.name for declared in fields(cast("Any", cls))]
+        for name in given:
+            if name not in known:
+                raise unknown_option(f"{cls.prefix}.{name}" if cls.prefix else name, known)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for declared in _declared(self):
+            value = getattr(self, declared.name)
+            if value is not UNSET and value is not None:
+                object.__setattr__(self, declared.name, self._check(declared, value, self._subject(declared)))
+
+    def resolve(self, environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]) -> Self:
+        """Fill the fields left out; record in ``sources`` where each value came from."""
+        filled = {}
+        for declared in _declared(self):
+            value, source = getattr(self, declared.name), "argument"
+            if value is UNSET:
+                value, source = self._look_up(declared, environ, file)
+            filled[declared.name] = value
+            sources[self._subject(declared)] = source
+        return replace(cast("Any", self), **filled)
+
+    def _look_up(self, declared: Field[Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> tuple[Any, str]:
+        variables = declared.metadata["variables"]
+        for variable in (name for name in variables if name.startswith("AUMOS_")):
+            if environ.get(variable, "").strip():
+                return self._check(declared, environ[variable], variable), variable
+        section = file.get(self.prefix, {}) if self.prefix else file
+        if isinstance(section, Mapping) and declared.name in section:
+            subject = f"OTEL_CONFIG_FILE distribution.aumos.{self._subject(declared)}"
+            return self._check(declared, section[declared.name], subject), "OTEL_CONFIG_FILE"
+        for variable in (name for name in variables if name.startswith("OTEL_")):
+            if environ.get(variable, "").strip() and not environ.get("OTEL_CONFIG_FILE"):
+                return self._check(declared, environ[variable], variable), variable
+        return declared.metadata["default"], "default"
+
+    def _subject(self, declared: Field[Any]) -> str:
+        return f"{self.prefix}.{declared.name}" if self.prefix else declared.name
+
+    @staticmethod
+    def _check(declared: Field[Any], value: Any, subject: str) -> Any:
+        try:
+            return declared.metadata["parse"](value)
+        except ValueError as error:
+            seen = "(hidden)" if declared.metadata["secret"] else value
+            raise ConfigError(subject, seen=seen, expected=str(error), remedy="correct it or leave it out") from None
+
+
+def _declared(options: Any) -> list[Field[Any]]:
+    return [declared for declared in fields(options) if "parse" in declared.metadata]
+
+
+def unknown_option(name: str, known: Sequence[str]) -> ConfigError:
+    """The error for an option that does not exist, with the nearest that does."""
+    near = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "see docs/reference/configuration.md"
+    return ConfigError(name, seen="an unknown option", expected="one of " + ", ".join(known), remedy=remedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OTLP(Options):
+    """An OTLP destination: a collector, or a backend that speaks OTLP.
+
+    ``endpoint`` without a scheme is plaintext; port 4317 means grpc, 4318 http/protobuf.  For
+    HTTP it is the base URL: ``/v1/traces`` and its like are added.  Times are seconds.
+
+    >>> from aumos_otel import OTLP
+    >>> OTLP(endpoint="otel-collector:4317").endpoint
+    'otel-collector:4317'
+    """
+
+    prefix: ClassVar[str] = "otlp"
+
+    endpoint: str | None = option(
+        None,
+        "AUMOS_OTEL_ENDPOINT",
+        "AUMOS_OTEL__ENDPOINT",
+        parse=endpoint,
+        doc="Collector; without one OTEL_EXPORTER_OTLP_*_ENDPOINT, a running `aumos-otel ui`, or localhost.",
+    )
+    protocol: Protocol | None = option(
+        None,
+        "AUMOS_OTEL_PROTOCOL",
+        parse=choice("http/protobuf", "grpc"),
+        doc="Wire protocol; by default from scheme, port, OTEL_EXPORTER_OTLP_*_PROTOCOL, else http/protobuf.",
+    )
+    headers: Mapping[str, str] | None = option(
+        None, parse=headers, doc="Headers sent along; default OTEL_EXPORTER_OTLP_*_HEADERS.", secret=True
+    )
+    timeout: float | None = option(
+        None, parse=number(0.001, 600, " seconds"), doc="Seconds for one export; default OTEL_EXPORTER_OTLP_*_TIMEOUT."
+    )
+    compression: Literal["gzip", "none"] | None = option(
+        None, parse=choice("gzip", "none"), doc="Compression; default OTEL_EXPORTER_OTLP_*_COMPRESSION."
+    )
+    certificate: str | None = option(
+        None, parse=readable_file, doc="CA bundle in PEM; default OTEL_EXPORTER_OTLP_*_CERTIFICATE."
+    )
+    name: str = option("otlp", parse=text, doc="Name of the destination in status() and describe().")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions(Options):
+    """Which traces are kept; ``ratio`` applies to roots, children follow their parent.
+
+    >>> from aumos_otel import SamplingOptions
+    >>> SamplingOptions(ratio=0.1).ratio
+    0.1
+    """
+
+    prefix: ClassVar[str] = "sampling"
+
+    ratio: float | None = option(
+        None, "AUMOS_OTEL_SAMPLING_RATIO", parse=number(0, 1), doc="Share of root traces kept, 0 to 1."
+    )
+    sampler: str | Sampler | None = option(
+        None,
+        parse=anything,
+        doc="A sampler of the SDK, or a name as in OTEL_TRACES_SAMPLER; excludes `ratio`.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLMOptions(Options):
+    """What LLM spans carry.
+
+    ``content="none"`` (default) captures no prompt and no answer.
+
+    >>> from aumos_otel import LLMOptions
+    >>> LLMOptions(content="hash").content
+    'hash'
+    """
+
+    prefix: ClassVar[str] = "llm"
+
+    content: Content = option(
+        "none",
+        "AUMOS_OTEL_LLM_CONTENT",
+        parse=choice("none", "hash", "redacted", "full"),
+        doc="Prompt and answer capture.",
+    )
+    capture: Capture = option(
+        "span", "AUMOS_OTEL_LLM_CAPTURE", parse=choice("span", "event", "both"), doc="Where captured content goes."
+    )
+    profile: Profile = option(
+        "1.37",
+        "AUMOS_OTEL_LLM_PROFILE",
+        parse=choice("1.37", "genai-0.1", "dup"),
+        doc="Which generation of gen_ai names is emitted.",
+    )
+    prices: str | None = option(
+        None, "AUMOS_OTEL_LLM_PRICES", parse=readable_file, doc="Price table (JSON) laid over the bundled one."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsOptions(Options):
+    """How metrics leave: pushed to the destinations, and pulled by Prometheus when asked.
+
+    >>> from aumos_otel import MetricsOptions
+    >>> MetricsOptions(prometheus=True, prometheus_port=9464).prometheus_port
+    9464
+    """
+
+    prefix: ClassVar[str] = "metrics"
+
+    prometheus: bool = option(False, "AUMOS_OTEL_PROMETHEUS", parse=boolean, doc="Serve a Prometheus page.")
+    prometheus_host: str = option(
+        "127.0.0.1", "AUMOS_OTEL_PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST", parse=text, doc="Address of the page."
+    )
+    prometheus_port: int = option(
+        9464, "AUMOS_OTEL_PROMETHEUS_PORT", "OTEL_EXPORTER_PROMETHEUS_PORT", parse=port, doc="Port of the page; 0 = any."
+    )
+    views: Sequence[View] = option((), parse=instances(), doc="Views of the SDK, before ours.")
+    readers: Sequence[MetricReader] = option((), parse=instances("collect", "shutdown"), doc="Further metric readers.")
+    cardinality_limit: int = option(
+        2000, "AUMOS_OTEL_CARDINALITY_LIMIT", parse=number(1, 1e7), doc="Most attribute sets an instrument keeps."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsOptions(Options):
+    """Which log records of the standard library leave.
+
+    >>> from aumos_otel import LogsOptions
+    >>> LogsOptions(level="INFO").level
+    20
+    """
+
+    prefix: ClassVar[str] = "logs"
+
+    level: int = option(
+        0, "AUMOS_LOG_LEVEL", "OTEL_PYTHON_LOG_HANDLER_LEVEL", parse=log_level, doc="Least level that is exported."
+    )
+    capture_warnings: bool = option(
+        True, "AUMOS_OTEL_CAPTURE_WARNINGS", parse=boolean, doc="Send warnings.warn() through logging."
+    )
+    code_attributes: bool = option(
+        False, "OTEL_PYTHON_LOG_CODE_ATTRIBUTES", parse=boolean, doc="Add file, function and line to records."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleOptions(Options):
+    """What the pretty console prints, on stderr.
+
+    >>> from aumos_otel import ConsoleOptions
+    >>> ConsoleOptions(logs=False).logs
+    False
+    """
+
+    prefix: ClassVar[str] = "console"
+
+    spans: bool = option(True, "AUMOS_OTEL_CONSOLE_SPANS", parse=boolean, doc="Print finished spans.")
+    logs: bool = option(True, "AUMOS_OTEL_CONSOLE_LOGS", parse=boolean, doc="Print log records.")
+    color: Literal["auto", "always", "never"] = option(
+        "auto", "AUMOS_OTEL_CONSOLE_COLOR", parse=choice("auto", "always", "never"), doc="Colour; NO_COLOR is honoured."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Options):
+    """Who the service is, and the switches of the process; the scalar arguments of ``configure()``."""
+
+    service_name: str | None = option(
+        None, "AUMOS_SERVICE_NAME", "OTEL_SERVICE_NAME", parse=text, doc="Name of the service."
+    )
+    service_version: str | None = option(None, "AUMOS_SERVICE_VERSION", parse=text, doc="Version of the service.")
+    service_namespace: str | None = option(None, "AUMOS_SERVICE_NAMESPACE", parse=text, doc="Namespace of the service.")
+    environment: str | None = option(None, "AUMOS_ENVIRONMENT", parse=text, doc="Deployment environment, e.g. prod.")
+    product: str | None = option(None, "AUMOS_PRODUCT", parse=text, doc="AumOS product.")
+    tier: str | None = option(None, "AUMOS_TIER", parse=text, doc="AumOS tier.")
+    phase: str | None = option(None, "AUMOS_PHASE", parse=text, doc="AumOS delivery phase.")
+    resource_attributes: Mapping[str, Any] = option({}, parse=mapping, doc="Further resource attributes.")
+    enabled: bool = option(
+        True, "AUMOS_OTEL_ENABLED", "AUMOS_OTEL__ENABLED", parse=boolean, doc="False: no telemetry, no cost."
+    )
+    shutdown_timeout: float = option(
+        5.0, "AUMOS_OTEL_SHUTDOWN_TIMEOUT", parse=number(0, 300, " seconds"), doc="Seconds that leaving may take."
+    )
+    handle_signals: bool = option(
+        True, "AUMOS_OTEL_HANDLE_SIGNALS", parse=boolean, doc="Flush on SIGTERM, then what was there before."
+    )
+    pause_signal: str | None = option(
+        None, "AUMOS_OTEL_PAUSE_SIGNAL", parse=signal_name, doc="Signal that pauses and resumes telemetry."
+    )
+    pause_file: str | None = option(
+        None, "AUMOS_OTEL_PAUSE_FILE", parse=path, doc="Telemetry is paused while this file exists."
+    )
+    propagators: Sequence[str] = option(
+        ("tracecontext", "baggage"), "OTEL_PROPAGATORS", parse=names, doc="Propagators by name."
+    )
+    baggage_hosts: Sequence[str] = option(
+        ("localhost", "127.0.0.1", "::1", "*.svc", "*.svc.cluster.local"),
+        "AUMOS_OTEL_BAGGAGE_HOSTS",
+        parse=names,
+        doc="Hosts that outbound baggage may reach.",
+    )
+    span_processors: Sequence[SpanProcessor] = option(
+        (), parse=instances("on_start", "on_end", "shutdown"), doc="Further span processors, run after ours."
+    )
+    log_record_processors: Sequence[LogRecordProcessor] = option(
+        (), parse=instances("on_emit", "shutdown"), doc="Further log record processors, run after ours."
+    )
+
+
+def explain(sections: Sequence[Options], sources: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every option with its value, source, variables and meaning; secrets are hidden."""
+    rows = []
+    for section in sections:
+        for declared in _declared(section):
+            name = section._subject(declared)  # noqa: SLF001 - same module
+            value = getattr(section, declared.name)
+            hidden = declared.metadata["secret"] and value is not None
+            rows.append(
+                {
+                    "option": name,
+                    "value": "(hidden)" if hidden else value,
+                    "default": declared.metadata["default"],
+                    "source": sources.get(name, "default"),
+                    "variables": list(declared.metadata["variables"]),
+                    "doc": declared.metadata["doc"],
+                }
+            )
+    return rows

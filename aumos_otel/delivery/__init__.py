@@ -1,0 +1,1 @@
+"""Getting telemetry out: where each signal goes, over which transport, and what became of it."""

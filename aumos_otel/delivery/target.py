@@ -1,0 +1,135 @@
+"""Where one signal of one destination goes: endpoint, protocol, TLS, and why.
+
+The AumOS rules for endpoints meet the specification's variables here:
+
+* ``host:port`` without a scheme is plaintext; port 4317 means grpc, 4318 http/protobuf;
+* ``https://`` and ``grpcs://`` mean TLS, ``grpc://`` means grpc in plaintext;
+* an endpoint for one signal (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) is used as it is, a general
+  one is the base to which HTTP adds ``/v1/traces``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from aumos_otel.config import Protocol, choice, endpoint, number, readable_file
+from aumos_otel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aumos_otel._internal.discovery import LocalBackend
+    from aumos_otel.config import OTLP, Parser, Signal
+
+_DEFAULT_PORTS: dict[Protocol, int] = {"grpc": 4317, "http/protobuf": 4318}
+_PROTOCOL_OF_PORT: dict[int, Protocol] = {port: protocol for protocol, port in _DEFAULT_PORTS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One signal's way out.
+
+    ``url`` is what the transport gets: a full URL for HTTP, ``scheme://host:port`` for grpc.
+    ``source`` says where the endpoint came from.  ``options`` are further keyword arguments
+    of the transport; what is not there the transport reads from its OTEL_* variables.
+    """
+
+    signal: Signal
+    protocol: Protocol
+    url: str
+    tls: bool
+    source: str
+    options: Mapping[str, Any]
+
+
+def resolve(
+    otlp: OTLP, signal: Signal, environ: Mapping[str, str], sources: Mapping[str, str], local: LocalBackend | None
+) -> Target:
+    """Decide where ``signal`` goes.
+
+    Args:
+        otlp: the destination, with its fields resolved.
+        signal: traces, metrics or logs.
+        environ: the environment variables, empty when a configuration file stands in their place.
+        sources: where each option came from.
+        local: a running embedded backend; used when nothing names an endpoint.
+
+    Raises:
+        ConfigError: an OTEL_EXPORTER_OTLP_* variable cannot be used.
+    """
+    wanted, as_is, source = _endpoint(otlp, signal, environ, sources, local)
+    wanted_protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
+    parts = urlsplit(wanted if "://" in wanted else f"//{wanted}")
+    protocol = _protocol(parts.scheme, parts.port, wanted_protocol, explicit=otlp.protocol is not None)
+    tls = parts.scheme in ("https", "grpcs")
+    if not parts.scheme and protocol == "grpc":
+        tls = _variable(environ, signal, "INSECURE", choice("true", "false")) == "false"
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    netloc = f"{host}:{parts.port or (443 if tls and parts.scheme == 'https' else _DEFAULT_PORTS[protocol])}"
+    if parts.scheme in ("http", "https") and parts.port is None and protocol == "http/protobuf":
+        netloc = f"{host}"
+    url = f"{'https' if tls else 'http'}://{netloc}"
+    if protocol == "http/protobuf":
+        url += parts.path if as_is else f"{parts.path.rstrip('/')}/v1/{signal}"
+        url += f"?{parts.query}" if parts.query else ""
+    _check_variables(environ, signal)
+    return Target(signal, cast("Protocol", protocol), url, tls, source, _options(otlp))
+
+
+def _endpoint(
+    otlp: OTLP, signal: Signal, environ: Mapping[str, str], sources: Mapping[str, str], local: LocalBackend | None
+) -> tuple[str, bool, str]:
+    if otlp.endpoint is not None:
+        return otlp.endpoint, False, sources.get("otlp.endpoint", "argument")
+    for variable, as_is in (
+        (f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", True),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", False),
+    ):
+        value = environ.get(variable, "").strip()
+        if value:
+            return str(_parsed(variable, value, endpoint)), as_is, variable
+    if local is not None:
+        return local.otlp, False, f"running aumos-otel ui (pid {local.pid})"
+    protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
+    return f"http://localhost:{_DEFAULT_PORTS[cast('Protocol', protocol or 'http/protobuf')]}", False, "default"
+
+
+def _protocol(scheme: str, port: int | None, wanted: str | None, *, explicit: bool) -> Protocol:
+    if scheme in ("grpc", "grpcs"):
+        return "grpc"
+    if explicit or (wanted and (scheme or port not in _PROTOCOL_OF_PORT)):
+        return cast("Protocol", wanted)
+    if port in _PROTOCOL_OF_PORT:
+        return _PROTOCOL_OF_PORT[cast("int", port)]
+    return "http/protobuf"
+
+
+def _options(otlp: OTLP) -> dict[str, Any]:
+    given = {"headers": otlp.headers, "timeout": otlp.timeout, "compression": otlp.compression}
+    given["certificate"] = otlp.certificate
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _variable(environ: Mapping[str, str], signal: Signal, suffix: str, parse: Parser) -> Any:
+    """A per-signal variable, else the general one; None when unset."""
+    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{suffix}", f"OTEL_EXPORTER_OTLP_{suffix}"):
+        if environ.get(variable, "").strip():
+            return _parsed(variable, environ[variable], parse)
+    return None
+
+
+def _check_variables(environ: Mapping[str, str], signal: Signal) -> None:
+    """Refuse at start what the transport would only stumble over later."""
+    _variable(environ, signal, "TIMEOUT", number(0.001, 86400, " seconds"))
+    _variable(environ, signal, "COMPRESSION", choice("gzip", "deflate", "none"))
+    for suffix in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+        _variable(environ, signal, suffix, readable_file)
+
+
+def _parsed(variable: str, value: str, parse: Parser) -> Any:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise ConfigError(variable, seen=value, expected=str(error), remedy="correct or unset it") from None

@@ -1,0 +1,144 @@
+"""``aumos-otel doctor``: who owns the providers, what clashes, what would be sent where.
+
+It looks at this environment as ``configure()`` would; nothing is sent but one TCP connection
+to each endpoint, to tell whether somebody listens.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points, version
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from aumos_otel import _compat, destinations, plan
+from aumos_otel._internal import discovery
+from aumos_otel.errors import AumosOtelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Grade = Literal["ok", "warn", "fail"]
+
+#: Seconds that a connection to an endpoint may take.
+CONNECT_TIMEOUT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    grade: Grade
+    subject: str
+    seen: str
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return asdict(self)
+
+
+def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """Every finding about this environment (default: the process's)."""
+    environ = os.environ if environ is None else environ
+    findings = list(_versions())
+    try:
+        wanted = plan.resolve({}, environ)
+        routes = destinations.plan_routes(wanted)
+    except AumosOtelError as error:
+        remedy = getattr(error, "remedy", "correct it")
+        return [*findings, Finding("fail", "configuration", str(error), remedy)]
+    findings += [Finding("warn", "configuration", warning, "correct or unset it") for warning in wanted.warnings]
+    if wanted.disabled:
+        return [*findings, Finding("warn", "telemetry", "disabled", "unset OTEL_SDK_DISABLED to switch it on")]
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: _endpoints(routes),
+        _local_backend,
+        lambda: _zero_code(environ),
+        _clashes,
+        lambda: _prometheus(wanted),
+    )
+    for check in checks:
+        findings += check()
+    return findings
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("ok", "aumos-otel", version("aumos-otel") + ", opentelemetry-sdk " + version("opentelemetry-sdk"))
+    if _compat.MISSING:
+        missing = ", ".join(_compat.MISSING)
+        yield Finding("warn", "opentelemetry-sdk", f"lacks {missing}", "use a version that SUPPORT lists, or report it")
+
+
+def _endpoints(routes: destinations.Routes) -> Iterator[Finding]:
+    if not routes:
+        yield Finding("warn", "destinations", "none", "set OTEL_TRACES_EXPORTER or pass destinations=")
+    seen: dict[str, list[str]] = {}
+    for route in routes:
+        if route.target is None:
+            yield Finding("ok", f"{route.signal} -> {route.name}", "exporter of another package")
+            continue
+        goal = route.target
+        seen.setdefault(goal.url, []).append(route.signal)
+        security = "TLS" if goal.tls else "plaintext"
+        yield Finding("ok", f"{route.signal} -> {route.name}", f"{goal.url} ({goal.protocol}, {security}, {goal.source})")
+    for url, signals in seen.items():
+        problem = _unreachable(url)
+        if problem:
+            remedy = "start the collector, or: aumos-otel ui"
+            yield Finding("fail", f"reach {url}", f"{problem} ({', '.join(signals)})", remedy)
+        else:
+            yield Finding("ok", f"reach {url}", "somebody listens")
+
+
+def _unreachable(url: str) -> str | None:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=CONNECT_TIMEOUT):
+            return None
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _local_backend() -> Iterator[Finding]:
+    local = discovery.read()
+    if local is None:
+        yield Finding("ok", "local backend", "not running")
+    else:
+        yield Finding("ok", "local backend", f"pid {local.pid}, OTLP {local.otlp}, page {local.ui}")
+
+
+def _zero_code(environ: Mapping[str, str]) -> Iterator[Finding]:
+    distros = sorted(entry.name for entry in entry_points(group="opentelemetry_distro"))
+    others = [name for name in distros if name != "aumos"]
+    if others and environ.get("OTEL_PYTHON_DISTRO") != "aumos":
+        seen = f"several distros are installed: {', '.join(distros)}"
+        yield Finding("warn", "opentelemetry-instrument", seen, "set OTEL_PYTHON_DISTRO=aumos")
+    else:
+        yield Finding("ok", "opentelemetry-instrument", "uses aumos")
+
+
+def _clashes() -> Iterator[Finding]:
+    claims: dict[str, set[str]] = {}
+    for entry in entry_points(group="opentelemetry_instrumentor"):
+        claims.setdefault(entry.name, set()).add(entry.dist.name if entry.dist else entry.value)
+    for name, owners in sorted(claims.items()):
+        if len(owners) > 1:
+            seen = f"claimed by {', '.join(sorted(owners))}"
+            yield Finding("warn", f"instrumentor {name}", seen, "uninstall all but one; describe() says which is used")
+
+
+def _prometheus(wanted: plan.Plan) -> Iterator[Finding]:
+    options = wanted.metrics
+    if options is None or not (options.prometheus or "prometheus" in wanted.exporters["metrics"]):
+        return
+    address = f"{options.prometheus_host}:{options.prometheus_port}"
+    try:
+        with socket.create_server((options.prometheus_host, options.prometheus_port)):
+            yield Finding("ok", "prometheus page", f"{address} is free")
+    except OSError as error:
+        remedy = "stop who listens there, or set AUMOS_OTEL_PROMETHEUS_PORT"
+        yield Finding("warn", "prometheus page", f"{address}: {error}", remedy)

@@ -1,0 +1,110 @@
+"""Careful access to values that somebody else made.
+
+A response may be a model object, a plain dict, a half-filled test double or nothing of the
+kind.  Each function here answers None (or an empty list) for whatever is not plainly the
+type that it is named after, and raises nothing.  Types are compared by ``type(value)``:
+a ``MagicMock(spec=int)`` claims to be an int through ``isinstance``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from enum import Enum
+
+#: Longest identifier, model name or finish reason that is believed to be one.
+LABEL_LIMIT = 512
+
+#: Largest count that every consumer (JSON, OTLP, a float) holds exactly.
+COUNT_LIMIT = 2**53
+
+
+def get(source: object, *path: str) -> object:
+    """The value at ``path``, through attributes or keys; None where the path ends."""
+    for name in path:
+        if source is None:
+            return None
+        try:
+            source = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+        except Exception:  # noqa: BLE001 - a property of the user's object may raise anything
+            return None
+    return source
+
+
+def first(source: object, *names: str) -> object:
+    """The first of ``names`` that ``source`` has a value for; None if there is none."""
+    for name in names:
+        value = get(source, name)
+        if value is not None:
+            return value
+    return None
+
+
+def text(value: object) -> str | None:
+    """The plain str that ``value`` is (or an Enum's str); None for anything else."""
+    if isinstance(value, Enum):
+        value = value.value
+    return str.__str__(value) if issubclass(type(value), str) else None  # type: ignore[arg-type]  # checked by type()
+
+
+def label(value: object) -> str | None:
+    """A short, printable, encodable str such as an id or a model name; None for anything else."""
+    found = text(value)
+    if not found or len(found) > LABEL_LIMIT:
+        return None
+    return found.encode("utf-8", "replace").decode().replace("\x00", "") or None
+
+
+def count(value: object) -> int | None:
+    """A token count: a whole number from 0 to 2**53; None for anything else, a bool included."""
+    kind = type(value)
+    if issubclass(kind, float) and math.isfinite(value) and value == int(value):  # type: ignore[arg-type, call-overload]  # checked by type()
+        value, kind = int(value), int  # type: ignore[call-overload]  # checked by type()
+    if not issubclass(kind, int) or issubclass(kind, bool):
+        return None
+    number = int(value)  # type: ignore[call-overload]  # checked by type()
+    return number if 0 <= number <= COUNT_LIMIT else None
+
+
+def counted(source: object, *names: str) -> int | None:
+    """The first of ``names`` at which ``source`` has a `count`; None if there is none."""
+    for name in names:
+        found = count(get(source, name))
+        if found is not None:
+            return found
+    return None
+
+
+def number(value: object) -> float | None:
+    """A finite int or float as a float; None for anything else, a bool included."""
+    kind = type(value)
+    if not issubclass(kind, int | float) or issubclass(kind, bool):
+        return None
+    try:
+        found = float(value)  # type: ignore[arg-type]  # checked by type()
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def items(value: object) -> list[object]:
+    """The elements of a list or tuple; empty for anything else (an iterator is not consumed)."""
+    return list(value) if issubclass(type(value), list | tuple) else []  # type: ignore[call-overload]  # checked by type()
+
+
+def total(*counts: int | None) -> int | None:
+    """The sum of the known counts; None if none is known."""
+    known = [number for number in counts if number is not None]
+    return sum(known) if known else None
+
+
+def parsed(value: object) -> object:
+    """``value`` decoded if it is a str of JSON, else as it is."""
+    found = text(value)
+    if found is None:
+        return value
+    try:
+        return json.loads(found)
+    except (ValueError, RecursionError):
+        return found

@@ -1,0 +1,267 @@
+"""The handle that ``configure()`` returns: flush, shutdown, status, pause.
+
+One budget covers all signals: they are flushed and shut down side by side, on ``shutdown()``,
+at interpreter exit, on SIGTERM and at the end of an ASGI lifespan, whichever comes first,
+and never twice.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from aumos_otel import guard
+from aumos_otel._internal.crew import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
+
+    from aumos_otel.delivery.ledger import Ledger
+
+logger = logging.getLogger("aumos_otel")
+
+State = Literal["ok", "degraded", "failing", "paused", "disabled", "shut down"]
+
+#: Seconds between two looks at the pause file.
+PAUSE_FILE_INTERVAL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of the telemetry so far; counts are records since the process began.
+
+    ``state`` is the worst of the destinations, or paused, disabled, shut down.
+    """
+
+    state: State
+    instance: str
+    since: str
+    destinations: Sequence[Mapping[str, Any]]
+    llm: Mapping[str, int]
+    guard: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The status as plain data, ready for JSON."""
+        return {
+            "state": self.state,
+            "instance": self.instance,
+            "since": self.since,
+            "destinations": [dict(destination) for destination in self.destinations],
+            "llm": dict(self.llm),
+            "guard": {"swallowed": sum(self.guard.values()), "sites": dict(self.guard)},
+        }
+
+
+class Switch:
+    """The kill switch: what asks it gets an answer in nanoseconds."""
+
+    def __init__(self) -> None:
+        self._by_hand = False
+        self._by_file = False
+        self._off = False
+        self.paused = False
+
+    def __call__(self) -> bool:
+        return self.paused
+
+    def set(self, *, by_hand: bool | None = None, by_file: bool | None = None, off: bool = False) -> None:
+        """Change one of the reasons for being paused."""
+        self._by_hand = self._by_hand if by_hand is None else by_hand
+        self._by_file = self._by_file if by_file is None else by_file
+        self._off = self._off or off
+        self.paused = self._by_hand or self._by_file or self._off
+
+
+@dataclass(slots=True)
+class Part:
+    """Something that can be flushed and shut down: a provider, a reader, a page."""
+
+    name: str
+    flush: Callable[[float], object]
+    shutdown: Callable[[float], object]
+
+
+@dataclass(slots=True)
+class Wiring:
+    """What ``configure()`` built, for the handle."""
+
+    ledger: Ledger
+    switch: Switch
+    parts: list[Part]
+    description: dict[str, Any]
+    instance: str
+    shutdown_timeout: float
+    log_handler: logging.Handler
+    instrument: Callable[[Any], Any]
+    llm_counts: Callable[[], Mapping[str, int]]
+    teardown: list[Callable[[], object]] = field(default_factory=list)
+
+
+class Telemetry:
+    """The running pipeline of this process.
+
+    >>> import aumos_otel as aumos
+    >>> telemetry = aumos.configure(service_name="docs")
+    >>> telemetry.status().state
+    'ok'
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._lock = threading.Lock()
+        self._closed = False
+        self._crew = Crew(max(1, len(wiring.parts)))
+        self._previous_signals: dict[int, Any] = {}
+        self._stop_watching = threading.Event()
+
+    @property
+    def log_handler(self) -> logging.Handler:
+        """The handler on the root logger, e.g. for ``loguru.logger.add(telemetry.log_handler)``."""
+        return self._wiring.log_handler
+
+    def status(self) -> Status:
+        """What was emitted, delivered, dropped and is queued, by destination and signal."""
+        destinations = self._wiring.ledger.snapshot()
+        worst = "ok"
+        for grade in ("degraded", "failing"):
+            worst = grade if any(book["state"] == grade for book in destinations) else worst
+        if self._closed:
+            worst = "shut down"
+        elif self._wiring.switch.paused:
+            worst = "paused"
+        state: Any = self._wiring.description.get("state", worst)
+        counts, swallowed = self._wiring.llm_counts(), guard.swallowed()
+        return Status(state, self._wiring.instance, self._since, destinations, counts, swallowed)
+
+    def describe(self) -> dict[str, Any]:
+        """What was set up and where each value came from; plain data, no secrets."""
+        return dict(self._wiring.description)
+
+    def force_flush(self, timeout: float = 2.0) -> bool:
+        """Send what is queued, all signals side by side.
+
+        Returns:
+            True when everything was delivered within ``timeout`` seconds; False when records
+            were lost on the way, are still queued, or the pipeline is shut down.
+        """
+        if self._closed:
+            return False
+        lost_before = self._lost()
+        in_time = self._crew.run([_bound(part.flush, timeout) for part in self._wiring.parts], timeout)
+        return in_time and self._lost() == lost_before
+
+    def _lost(self) -> int:
+        books = self._wiring.ledger.snapshot()
+        return sum(sum(book["dropped"].values()) for book in books)
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Flush and stop everything within ``timeout`` seconds (default: the configured budget); once.
+
+        Returns:
+            True when everything ended in time; False when not, or when it was shut down before.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            self._closed = True
+        budget = self._wiring.shutdown_timeout if timeout is None else timeout
+        self._stop_watching.set()
+        atexit.unregister(self._at_exit)
+        self._restore_signals()
+        for undo in self._wiring.teardown:
+            with guard.swallow("pipeline.teardown"):
+                undo()
+        done = self._crew.run([_bound(part.shutdown, budget) for part in self._wiring.parts], budget)
+        self._crew.dismiss()
+        return done
+
+    def instrument(self, app: Any) -> Any:
+        """Instrument one ASGI application (FastAPI, Starlette, any other); returns it."""
+        return self._wiring.instrument(app)
+
+    def pause(self) -> None:
+        """Stop recording and sending at once; queued records wait."""
+        self._wiring.switch.set(by_hand=True)
+
+    def resume(self) -> None:
+        """Record and send again."""
+        self._wiring.switch.set(by_hand=False)
+
+    def watch(self, *, handle_signals: bool, pause_signal: str | None, pause_file: str | None) -> None:
+        """Install what ends or pauses the pipeline from outside: exit, SIGTERM, pause signal and file."""
+        atexit.register(self._at_exit)
+        if threading.current_thread() is threading.main_thread():
+            if handle_signals:
+                self._on_signal(signal.SIGTERM, self._terminate)
+            if pause_signal is not None:
+                self._on_signal(signal.Signals[pause_signal], self._toggle)
+        if pause_file is not None:
+            self._start_watching(pause_file)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: self._after_fork(pause_file))
+
+    def _after_fork(self, pause_file: str | None) -> None:
+        """In the child: the books start over, and the watching thread again; the crew starts itself on use."""
+        self._lock = threading.Lock()
+        for account in self._wiring.ledger.accounts:
+            account.reset_after_fork()
+        if pause_file is not None and not self._closed:
+            self._start_watching(pause_file)
+
+    def _start_watching(self, pause_file: str) -> None:
+        watcher = threading.Thread(
+            target=self._watch_file, args=(Path(pause_file),), name="aumos-otel-pause", daemon=True
+        )
+        watcher.start()
+
+    def _at_exit(self) -> None:
+        with guard.swallow("pipeline.exit"):
+            self.shutdown()
+
+    def _on_signal(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
+        with guard.swallow("pipeline.signals"):
+            self._previous_signals[number] = signal.getsignal(number)
+            signal.signal(number, handler)
+
+    def _restore_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, previous in self._previous_signals.items():
+            if getattr(signal.getsignal(number), "__self__", None) is self:
+                with contextlib.suppress(TypeError):  # None: the previous handler was not set from Python
+                    signal.signal(number, previous)
+        self._previous_signals.clear()
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous_signals.get(number)
+        if callable(previous):  # the application decides what SIGTERM means; it may go on for a while
+            self.force_flush(self._wiring.shutdown_timeout)
+            previous(number, frame)
+        elif previous is not signal.SIG_IGN:
+            self.shutdown()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _toggle(self, _number: int, _frame: FrameType | None) -> None:
+        self._wiring.switch.set(by_hand=not self._wiring.switch.paused)
+
+    def _watch_file(self, path: Path) -> None:
+        while True:
+            with guard.swallow("pipeline.pause_file"):
+                self._wiring.switch.set(by_file=path.exists())
+            if self._stop_watching.wait(PAUSE_FILE_INTERVAL):
+                return
+
+
+def _bound(job: Callable[[float], object], timeout: float) -> Callable[[], object]:
+    return lambda: job(timeout)

@@ -1,0 +1,273 @@
+"""What ``configure()`` was asked for, with every gap filled: the input of the build.
+
+Nothing is built here and nothing is contacted; a wrong option ends here as a `ConfigError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+from aumos_otel.config import (
+    OTLP,
+    SIGNALS,
+    ConsoleOptions,
+    Identity,
+    LLMOptions,
+    LogsOptions,
+    MetricsOptions,
+    Options,
+    SamplingOptions,
+    Signal,
+    boolean,
+    names,
+    unknown_option,
+)
+from aumos_otel.errors import ConfigError, MissingExtraError
+
+_SECTIONS: dict[str, type[Options]] = {
+    "sampling": SamplingOptions,
+    "llm": LLMOptions,
+    "metrics": MetricsOptions,
+    "logs": LogsOptions,
+    "console": ConsoleOptions,
+}
+#: Sections that ``False`` switches off; the console is off unless asked for.
+_SWITCHABLE = ("llm", "metrics", "logs", "console")
+_OTHERS = ("destinations", "identity", "instrumentations")
+_SCALARS = tuple(declared.name for declared in fields(Identity))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the build needs; option objects have all their fields filled.
+
+    ``exporters`` names what each signal leaves through, as OTEL_*_EXPORTER does.
+    ``environ`` is where OTEL_* variables are read: empty when a configuration file stands in their place.
+    ``sources`` tells for each option where its value came from.
+    """
+
+    scalars: Identity
+    sampling: SamplingOptions
+    llm: LLMOptions | None
+    metrics: MetricsOptions | None
+    logs: LogsOptions | None
+    console: ConsoleOptions | None
+    destinations: Sequence[OTLP]
+    exporters: Mapping[Signal, Sequence[str]]
+    identity: Callable[[Mapping[str, Any]], Any] | None
+    instrumentations: bool | Mapping[str, bool]
+    config_file: Any
+    environ: Mapping[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether nothing is to be set up at all."""
+        return not self.scalars.enabled
+
+    def sections(self) -> list[Options]:
+        """The option objects that are in force."""
+        found = (self.scalars, *self.destinations, self.sampling, self.llm, self.metrics, self.logs, self.console)
+        return [section for section in found if section is not None]
+
+
+def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
+    """Fill every gap: argument, ``AUMOS_*``, configuration file, ``OTEL_*``, default.
+
+    Args:
+        given: the arguments of ``configure()`` that were not left out.
+        environ: the environment variables.
+
+    Raises:
+        ConfigError: an unknown option, a wrong type or value, an unreadable file.
+    """
+    known = (*_SCALARS, *_SECTIONS, *_OTHERS)
+    for name in given:
+        if name not in known:
+            raise unknown_option(name, known)
+    sources: dict[str, str] = {}
+    warnings: list[str] = []
+    config_file, section = _load_config_file(environ)
+    scalars = Identity(**{name: given[name] for name in _SCALARS if name in given}).resolve(environ, section, sources)
+    if _disabled(environ, given, config_file, warnings):
+        scalars = Identity(enabled=False).resolve(environ, section, sources)
+    otel_environ = {} if config_file is not None else environ
+    sections = {name: _section(name, given, environ, section, sources) for name in _SECTIONS}
+    exporters = _exporters(given, otel_environ, warnings, file=config_file is not None)
+    destinations = _destinations(given, environ, section, sources)
+    identity = given.get("identity")
+    if identity is not None and not callable(identity):
+        raise ConfigError(
+            "identity",
+            seen=identity,
+            expected="a callable over the ASGI scope",
+            remedy='use aumos.from_headers(tenant_id="X-Tenant-ID")',
+        )
+    llm = cast("LLMOptions | None", sections["llm"])
+    if llm is not None and llm.content == "redacted":
+        raise ConfigError(
+            "llm.content",
+            seen="redacted",
+            expected="none, hash or full",
+            remedy='the redaction engine is not part of this release; use content="hash"',
+        )
+    if config_file is not None:
+        ignored = sorted(name for name in environ if name.startswith("OTEL_") and name != "OTEL_CONFIG_FILE")
+        if ignored:
+            warnings.append("OTEL_CONFIG_FILE is set, these variables are ignored: " + ", ".join(ignored))
+    return Plan(
+        scalars=scalars,
+        sampling=cast("SamplingOptions", sections["sampling"]),
+        llm=llm,
+        metrics=cast("MetricsOptions | None", sections["metrics"]),
+        logs=cast("LogsOptions | None", sections["logs"]),
+        console=cast("ConsoleOptions | None", sections["console"]),
+        destinations=destinations,
+        exporters=exporters,
+        identity=identity,
+        instrumentations=_instrumentations(given.get("instrumentations", True)),
+        config_file=config_file,
+        environ=otel_environ,
+        sources=sources,
+        warnings=warnings,
+    )
+
+
+def _section(
+    name: str, given: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]
+) -> Options | None:
+    kind, value = _SECTIONS[name], given.get(name)
+    if name == "console" and value is None:
+        value = _flag("AUMOS_OTEL_CONSOLE", environ) or bool(file.get("console", False))
+    if value is False and name in _SWITCHABLE:
+        sources[name] = "argument" if name in given else "default"
+        return None
+    if value is None or value is True:
+        value = kind()
+    if not isinstance(value, kind):
+        off = ", or False" if name in _SWITCHABLE else ""
+        raise ConfigError(
+            name, seen=value, expected=f"aumos_otel.{kind.__name__}{off}", remedy=f"pass {name}={kind.__name__}(…)"
+        )
+    return value.resolve(environ, file, sources)
+
+
+def _destinations(
+    given: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]
+) -> list[OTLP]:
+    value = given.get("destinations", (OTLP(),))
+    if isinstance(value, (str, OTLP)) or not isinstance(value, Sequence) or any(not isinstance(d, OTLP) for d in value):
+        raise ConfigError(
+            "destinations", seen=value, expected="a list of aumos_otel.OTLP", remedy="pass destinations=[OTLP(…)]"
+        )
+    resolved = [destination.resolve(environ, file, sources) for destination in value]
+    taken = [destination.name for destination in resolved]
+    repeated = {name for name in taken if taken.count(name) > 1}
+    if repeated:
+        raise ConfigError("destinations", seen=taken, expected="distinct names", remedy='pass OTLP(name="…") for each')
+    return resolved
+
+
+def _exporters(
+    given: Mapping[str, Any], environ: Mapping[str, str], warnings: list[str], *, file: bool
+) -> dict[Signal, Sequence[str]]:
+    """What each signal leaves through: the argument, else OTEL_*_EXPORTER, else otlp."""
+    chosen: dict[Signal, Sequence[str]] = {}
+    for signal in SIGNALS:
+        variable = f"OTEL_{signal.upper()}_EXPORTER"
+        words = names(environ.get(variable, "").lower())
+        if "none" in words and len(words) > 1:
+            warnings.append(f"{variable}: none beside other exporters is ignored")
+        if "destinations" in given:
+            chosen[signal] = ("otlp",)
+        elif file:
+            chosen[signal] = ()
+        else:
+            chosen[signal] = tuple(dict.fromkeys(word for word in words if word != "none")) if words else ("otlp",)
+    return chosen
+
+
+def _instrumentations(value: Any) -> bool | Mapping[str, bool]:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, bool) for k, v in value.items()):
+        return dict(value)
+    raise ConfigError(
+        "instrumentations",
+        seen=value,
+        expected="True, False, or a mapping of names to bools",
+        remedy='pass instrumentations={"httpx": False}',
+    )
+
+
+def _disabled(
+    environ: Mapping[str, str], given: Mapping[str, Any], config_file: Any, warnings: list[str]
+) -> bool:
+    """OTEL_SDK_DISABLED as the specification says: only "true" disables; the argument beats it."""
+    if "enabled" in given:
+        return not given["enabled"]
+    if config_file is not None:
+        return bool(config_file.disabled)
+    word = environ.get("OTEL_SDK_DISABLED", "").strip().lower()
+    if word not in ("", "true", "false"):
+        warnings.append(f"OTEL_SDK_DISABLED: got {word!r}, expected true or false; false is used")
+    return word == "true"
+
+
+def _flag(variable: str, environ: Mapping[str, str]) -> bool:
+    value = environ.get(variable, "").strip()
+    try:
+        return bool(value) and boolean(value)
+    except ValueError as error:
+        raise ConfigError(variable, seen=value, expected=str(error), remedy="correct or unset it") from None
+
+
+def _load_config_file(environ: Mapping[str, str]) -> tuple[Any, Mapping[str, Any]]:
+    """The declarative configuration and its ``distribution.aumos`` section."""
+    name = environ.get("OTEL_CONFIG_FILE", "").strip()
+    if not name:
+        return None, {}
+    if not Path(name).is_file():
+        raise ConfigError("OTEL_CONFIG_FILE", seen=name, expected="a readable file", remedy="correct or unset it")
+    try:
+        from opentelemetry.configuration import load_config_file  # noqa: PLC0415 - an extra
+    except ImportError:
+        extra, module = "file-configuration", "opentelemetry.configuration"
+        raise MissingExtraError("OTEL_CONFIG_FILE", extra=extra, module=module) from None
+    try:
+        loaded = load_config_file(name)
+    except Exception as error:
+        raise ConfigError(
+            "OTEL_CONFIG_FILE",
+            seen=f"{name}: {error}",
+            expected="a file of the OpenTelemetry configuration schema",
+            remedy="correct the file; https://github.com/open-telemetry/opentelemetry-configuration has the schema",
+        ) from error
+    section = _distribution(loaded)
+    known = (*_SCALARS, *_SECTIONS, "otlp")
+    for option in section:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            raise ConfigError(
+                f"OTEL_CONFIG_FILE distribution.aumos.{option}",
+                seen="an unknown option",
+                expected="one of " + ", ".join(known),
+                remedy=f"did you mean {near[0]}?" if near else "remove it",
+            )
+    return loaded, section
+
+
+def _distribution(loaded: Any) -> Mapping[str, Any]:
+    distribution = getattr(loaded, "distribution", None)
+    if distribution is None:
+        return {}
+    if isinstance(distribution, Mapping):
+        section = distribution.get("aumos") or {}
+    else:
+        section = getattr(distribution, "aumos", None) or getattr(distribution, "additional_properties", {}).get("aumos", {})
+    return section if isinstance(section, Mapping) else {}

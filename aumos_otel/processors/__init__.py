@@ -1,0 +1,1 @@
+"""What happens to telemetry inside the process, before it is handed to delivery."""

@@ -1,0 +1,63 @@
+"""Span processors of ours, in the order in which they must run.
+
+1. `IdentityProcessor` stamps tenant, session and user, and remembers the local root.
+2. `NestedUsageProcessor` tells an open LLM call that a client instrumentor inside it has
+   reported token usage, so that nothing is counted twice.
+3. `ExportProcessor` queues sampled spans for one destination.  It comes last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from aumos_otel import context, guard
+from aumos_otel.semconv import attributes, spans
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from aumos_otel.delivery.accounting import AccountingSpanExporter
+
+
+class IdentityProcessor(SpanProcessor):
+    """Stamps the bound identity on every span as it starts."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamp ``span``."""
+        with guard.swallow("processors.identity"):
+            context.mark_local_root(span, parent_context)
+            values = context.current(parent_context).attributes()
+            if values:
+                span.set_attributes(values)
+
+
+class NestedUsageProcessor(SpanProcessor):
+    """Tells the enclosing LLM call about usage that somebody else's span carries."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Look for usage on a finished span that is not ours."""
+        with guard.swallow("processors.nested_usage"):
+            scope = span.instrumentation_scope
+            if span.parent is None or (scope is not None and scope.name == spans.SCOPE_AUMOS_OTEL_LLM):
+                return
+            if span.attributes and attributes.GEN_AI_USAGE_INPUT_TOKENS in span.attributes:
+                from aumos_otel.llm.spans import note_child_usage  # noqa: PLC0415 - only LLM services need it
+
+                note_child_usage(span.parent)
+
+
+class ExportProcessor(BatchSpanProcessor):
+    """The stock batch processor, counting what is handed to it."""
+
+    def __init__(self, exporter: AccountingSpanExporter) -> None:
+        super().__init__(exporter)
+        self._account = exporter.account
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue ``span`` when it is sampled."""
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._account.emit()
+            super().on_end(span)

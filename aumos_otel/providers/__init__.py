@@ -1,0 +1,1 @@
+"""The SDK's providers, one module a signal, assembled from the configuration."""

@@ -1,0 +1,70 @@
+"""The meter provider: readers, views, cardinality limits and exemplars."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    Counter,
+    Histogram,
+    MeterProvider,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    TraceBasedExemplarFilter,
+    UpDownCounter,
+)
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
+
+from aumos_otel import _compat
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.metrics import ExemplarFilter
+    from opentelemetry.sdk.resources import Resource
+
+    from aumos_otel.config import MetricsOptions
+
+logger = logging.getLogger("aumos_otel")
+
+_INSTRUMENTS = (Counter, Histogram, ObservableCounter, ObservableGauge, ObservableUpDownCounter, UpDownCounter)
+
+_FILTERS: dict[str, type[ExemplarFilter]] = {
+    "always_on": AlwaysOnExemplarFilter,
+    "always_off": AlwaysOffExemplarFilter,
+    "trace_based": TraceBasedExemplarFilter,
+}
+
+
+def build(
+    resource: Resource, options: MetricsOptions, readers: Sequence[MetricReader], environ: Mapping[str, str]
+) -> MeterProvider:
+    """A meter provider with the given readers, the user's readers and the user's views."""
+    return MeterProvider(
+        metric_readers=[*readers, *options.readers],
+        resource=resource,
+        exemplar_filter=_exemplar_filter(environ),
+        shutdown_on_exit=False,
+        views=list(options.views),
+        **_compat.meter_configurator(environ),
+    )
+
+
+def periodic_reader(exporter: MetricExporter, options: MetricsOptions) -> PeriodicExportingMetricReader:
+    """A reader that pushes; interval and timeout come from OTEL_METRIC_EXPORT_*."""
+    limits = dict.fromkeys(_INSTRUMENTS, int(options.cardinality_limit))
+    return PeriodicExportingMetricReader(exporter, cardinality_limits=limits)
+
+
+def _exemplar_filter(environ: Mapping[str, str]) -> ExemplarFilter | None:
+    name = environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower()
+    if name and name not in _FILTERS:
+        logger.warning(
+            "OTEL_METRICS_EXEMPLAR_FILTER: got %r, expected one of %s; trace_based is used", name, ", ".join(_FILTERS)
+        )
+        return TraceBasedExemplarFilter()
+    return _FILTERS[name]() if name else None

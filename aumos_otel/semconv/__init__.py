@@ -1,0 +1,1 @@
+"""The names: attributes, metrics, spans, events and rules, generated from registry.yaml."""

@@ -1,0 +1,14 @@
+"""Event names.
+
+Generated from registry.yaml by tools/semconv.py; do not edit.
+"""
+
+from __future__ import annotations
+
+
+from typing import Final
+
+
+GEN_AI_CLIENT_INFERENCE_OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
+
+GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"

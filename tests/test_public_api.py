@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import types
+
+import pytest
+
+import aumos_otel
+
+MAX_NAMES = 25
+
+#: Imported only when first used; `import aumos_otel` stays light without them.
+HEAVY = (
+    *("anthropic", "asyncio", "fastapi", "google.protobuf", "grpc", "httpx", "jinja2", "langfuse", "litellm"),
+    *("opentelemetry.exporter", "opentelemetry.instrumentation", "opentelemetry.proto", "opentelemetry.sdk"),
+    *(
+        "openai",
+        "prometheus_client",
+        "pydantic",
+        "requests",
+        "rich",
+        "sqlite3",
+        "starlette",
+        "urllib3",
+        "uvicorn",
+        "yaml",
+    ),
+)
+
+IMPORTED = "import sys; {statement}; print('\\n'.join(sys.modules))"
+
+
+def modules_after(statement: str) -> set[str]:
+    """Names of all modules that a fresh interpreter has loaded after a statement."""
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORTED.format(statement=statement)], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def public_names() -> list[str]:
+    """What a module defines or has loaded for its users: every name without underscore that is no module."""
+    for name in aumos_otel.__all__:
+        getattr(aumos_otel, name)
+    ours = {"TYPE_CHECKING", "Any", "annotations", "import_module"}
+    return [
+        name
+        for name, value in vars(aumos_otel).items()
+        if not name.startswith("_") and name not in ours and not isinstance(value, types.ModuleType)
+    ]
+
+
+def test_all_is_sorted_and_unique() -> None:
+    """`__all__` is in alphabetical order and names nothing twice."""
+    assert sorted(set(aumos_otel.__all__)) == list(aumos_otel.__all__)
+
+
+def test_all_is_complete() -> None:
+    """Every public name that is no module is exported, and every exported name exists."""
+    exported = set(aumos_otel.__all__)
+
+    assert set(public_names()) <= exported
+    assert [name for name in exported if not hasattr(aumos_otel, name)] == []
+
+
+def test_surface_is_small() -> None:
+    """The top level has at most 25 names."""
+    assert len(aumos_otel.__all__) <= MAX_NAMES
+
+
+@pytest.mark.parametrize("name", [name for name in getattr(aumos_otel, "__all__", ()) if not name.startswith("__")])
+def test_each_name_is_documented(name: str) -> None:
+    """Each exported function, class and module has a docstring of its own."""
+    value = getattr(aumos_otel, name)
+    inherited = type(value).__doc__ if not inspect.isclass(value) else getattr(value.__base__, "__doc__", None)
+
+    assert value.__doc__, name
+    assert value.__doc__ != inherited, name
+
+
+@pytest.mark.parametrize("name", [name for name in getattr(aumos_otel, "__all__", ()) if not name.startswith("__")])
+def test_each_name_tells_its_public_home(name: str) -> None:
+    """An exported object does not show a private module in tracebacks and docs of its own errors."""
+    value = getattr(aumos_otel, name)
+
+    assert inspect.ismodule(value) or value.__module__.startswith("aumos_otel")
+
+
+def test_import_is_light() -> None:
+    """`import aumos_otel` loads no SDK, exporter, instrumentor, web framework or console library."""
+    loaded = modules_after("import aumos_otel")
+
+    assert sorted(name for name in loaded if f"{name}.".startswith(tuple(f"{heavy}." for heavy in HEAVY))) == []
+
+
+def test_import_reads_no_network_and_starts_no_thread() -> None:
+    """`import aumos_otel` opens no socket and leaves only the main thread."""
+    code = (
+        "import socket, threading\n"
+        "def refuse(*args, **kwargs): raise SystemExit('a socket was opened')\n"
+        "socket.socket.__init__ = refuse\n"
+        "import aumos_otel\n"
+        "print(threading.active_count())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout == "1\n"
+
+
+def test_llm_works_on_the_api_alone() -> None:
+    """`import aumos_otel.llm` loads no OpenTelemetry SDK."""
+    loaded = modules_after("import aumos_otel.llm")
+
+    assert sorted(name for name in loaded if name.startswith("opentelemetry.sdk")) == []
