@@ -9,7 +9,7 @@ PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	"$$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && break; done)
 endif
 
-export UV := $(CURDIR)/.cache/uv/bin/uv
+UV := $(CURDIR)/.cache/uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 # A virtual environment that happens to be active is not the project's.
@@ -44,7 +44,7 @@ test-quick: .venv/.dev  ## stop at the first failing test, last failures first; 
 	$(PYTEST) -n auto -m "not ($(MARKED))" --exitfirst --failed-first $(ARGS)
 
 test-matrix: .venv/.dev  ## the built wheel on every Python, without extras, with the oldest and the newest dependencies
-	$(NOX) --tag matrix
+	$(NOX) --tags matrix
 
 e2e: .venv/.dev  ## real servers and a real browser
 	$(PYTEST) -m e2e $(ARGS)
@@ -53,7 +53,7 @@ bench: .venv/.dev  ## what a decorated call, an import and a configure() cost, b
 	$(NOX) -s bench
 
 lint: .venv/.dev  ## ruff, mypy, import contracts, generated names, lock file
-	@$(NOX) --tag lint
+	@$(NOX) --tags lint
 
 format: .venv/.dev  ## format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only --quiet .

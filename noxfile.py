@@ -19,7 +19,6 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEFAULT = PYTHONS[0]
 #: The tests that need nothing but the core dependencies.
 WITHOUT_EXTRAS = ("tests/test_public_api.py",)
-UV = os.environ.get("UV", "uv")
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv"
@@ -48,19 +47,19 @@ def real_interpreters() -> list[str]:
     return found
 
 
-os.environ["PATH"] = os.pathsep.join([*real_interpreters(), os.environ["PATH"]])
+os.environ["PATH"] = os.pathsep.join([str(ROOT / ".cache" / "uv" / "bin"), *real_interpreters(), os.environ["PATH"]])
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
 
 def tool(session: nox.Session, *command: str) -> None:
     """Run a development tool of the project's own environment (.venv)."""
-    session.run(UV, "run", "--frozen", "--all-extras", *command, external=True)
+    session.run("uv", "run", "--frozen", "--all-extras", *command, external=True)
 
 
 def install(session: nox.Session, *selection: str) -> None:
     """Install the project's built wheel with its locked dependencies into the session."""
     session.run_install(
-        *(UV, "sync", "--frozen", "--no-default-groups", "--no-editable", "--reinstall-package=aumos-otel", "--quiet"),
+        *("uv", "sync", "--frozen", "--no-default-groups", "--no-editable", "--reinstall-package=aumos-otel", "--quiet"),
         *(f"--python={session.virtualenv.location}", *selection),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
         external=True,
@@ -87,7 +86,7 @@ def lint(session: nox.Session) -> None:
     tool(session, "ruff", "format", "--check", "--quiet", ".")
     tool(session, "lint-imports", "--no-logo")
     tool(session, "python", "tools/semconv.py", "--check")
-    session.run(UV, "lock", "--check", "--offline", "--quiet", external=True)
+    session.run("uv", "lock", "--check", "--offline", "--quiet", external=True)
 
 
 @nox.session(python=False, tags=["lint"])
@@ -165,4 +164,4 @@ def e2e(session: nox.Session) -> None:
 @nox.session(python=False)
 def build(session: nox.Session) -> None:
     """Build sdist and wheel into dist/."""
-    session.run(UV, "build", "--quiet", "--clear", external=True)
+    session.run("uv", "build", "--quiet", "--clear", external=True)

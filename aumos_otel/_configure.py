@@ -109,7 +109,7 @@ def configure_zero_code() -> Telemetry:
 
 
 def _configure(given: dict[str, Any], *, zero_code: bool) -> Telemetry:
-    global _current, _current_arguments, _zero_code  # noqa: PLW0603 - the one pipeline of the process
+    global _current, _current_arguments, _zero_code
     with _lock:
         if _current is not None:
             return _again(_current, given)
@@ -132,9 +132,7 @@ def _again(telemetry: Telemetry, given: dict[str, Any]) -> Telemetry:
         build.refine(telemetry, plan.resolve(given, os.environ), given)
         _current_arguments.update(given)
         return telemetry
-    changed = sorted(
-        name for name in {*given, *_current_arguments} if given.get(name) != _current_arguments.get(name)
-    )
+    changed = sorted(name for name in {*given, *_current_arguments} if given.get(name) != _current_arguments.get(name))
     raise AlreadyConfiguredError(
         "configure()",
         seen="other values for " + ", ".join(changed),
@@ -145,7 +143,7 @@ def _again(telemetry: Telemetry, given: dict[str, Any]) -> Telemetry:
 
 def forget() -> Telemetry | None:
     """Let the next call configure anew; for test fixtures.  Returns the handle that was current."""
-    global _current, _current_arguments, _zero_code  # noqa: PLW0603 - the one pipeline of the process
+    global _current, _current_arguments, _zero_code
     with _lock:
         telemetry, _current = _current, None
         _current_arguments, _zero_code = {}, False

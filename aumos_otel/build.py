@@ -130,7 +130,7 @@ def refine(telemetry: Telemetry, plan: Plan, given: Mapping[str, Any]) -> None:
             "configure(): opentelemetry-instrument has set telemetry up before; %s ignored, set them by environment",
             ", ".join(left_out),
         )
-    telemetry.describe().setdefault("refined", sorted(given))
+    telemetry.amend(refined=sorted(given))
 
 
 def identity_arguments(plan: Plan) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def _build_traces(site: _Site, routes: destinations.Routes) -> None:
             site.parts.append(_processor_part("traces", processor))
         return
     sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
-    provider = tracer_provider.build(site.resource, sampler, exporting, extra, plan.environ, site.switch)
+    provider = tracer_provider.build(site.resource, sampler, exporting, extra, environ=plan.environ, paused=site.switch)
     trace.set_tracer_provider(provider)
-    site.providers["traces"] = "ours"
+    site.providers["traces"] = _owner(trace.get_tracer_provider(), provider)
     site.parts.append(
         Part("traces", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
     )
@@ -187,7 +187,7 @@ def _build_metrics(site: _Site, routes: destinations.Routes) -> None:
     else:
         provider = meter_provider.build(site.resource, plan.metrics, readers, plan.environ)
         metrics.set_meter_provider(provider)
-        site.providers["metrics"] = "ours"
+        site.providers["metrics"] = _owner(metrics.get_meter_provider(), provider)
         site.parts.append(
             Part(
                 "metrics",
@@ -218,13 +218,13 @@ def _build_logs(site: _Site, routes: destinations.Routes) -> logging.Handler:
     else:
         provider = logger_provider.build(site.resource, exporting, extra, plan.environ)
         _logs.set_logger_provider(provider)
-        site.providers["logs"] = "ours"
+        site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)
         site.parts.append(
             Part("logs", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
         )
     options = plan.logs
-    handler = logger_provider.install_handler(options, provider, site.switch)
-    site.teardown.append(lambda: logger_provider.remove_handler(handler, options))
+    installation = logger_provider.Installation(options, provider, site.switch)
+    site.teardown.append(installation.remove)
     root = logging.getLogger()
     if plan.sources.get("logs.level") != "default" and root.getEffectiveLevel() > options.level:
         log.warning(
@@ -232,7 +232,7 @@ def _build_logs(site: _Site, routes: destinations.Routes) -> logging.Handler:
             logging.getLevelName(options.level),
             logging.getLevelName(root.getEffectiveLevel()),
         )
-    return handler
+    return installation.handler
 
 
 def _install_llm(plan: Plan) -> None:
@@ -258,7 +258,9 @@ def _observe_guard(provider: MeterProvider) -> None:
         for site, count in guard.swallowed().items():
             yield Observation(count, {attributes.AUMOS_OTEL_SITE: site})
 
-    provider.get_meter("aumos_otel.self").create_observable_counter(metric.name, [read], metric.unit, metric.description)
+    provider.get_meter("aumos_otel.self").create_observable_counter(
+        metric.name, [read], metric.unit, metric.description
+    )
 
 
 def _describe(site: _Site, routes: destinations.Routes, reports: Any) -> dict[str, Any]:
@@ -296,6 +298,12 @@ def _reader_part(reader: Any) -> Part:
 
 def _origin(provider: object) -> str:
     return f"{type(provider).__module__}.{type(provider).__qualname__}"
+
+
+def _owner(current: object, ours: object) -> str:
+    if current is ours:
+        return "ours"
+    return f"{_origin(current)} is in the way: it is no SDK provider, nothing can be added to it"
 
 
 def _millis(seconds: float) -> int:

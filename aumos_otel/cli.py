@@ -37,7 +37,9 @@ def main() -> None:
 @main.command()
 @click.option("--otlp-port", default=4318, show_default=True, help="Port of the OTLP/HTTP receiver.")
 @click.option("--port", "ui_port", default=4319, show_default=True, help="Port of the page.")
-@click.option("--db", type=click.Path(dir_okay=False), default=None, help="Database file; by default in the data directory.")
+@click.option(
+    "--db", type=click.Path(dir_okay=False), default=None, help="Database file; by default in the data directory."
+)
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the page in a browser.")
 def ui(otlp_port: int, ui_port: int, db: str | None, *, open_browser: bool) -> None:
     """Run the local backend: OTLP in, a page with traces, LLM calls, logs and metrics out."""

@@ -9,14 +9,27 @@ docs/reference/configuration.md is generated from these declarations.
 from __future__ import annotations
 
 import difflib
-import os
-import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
-from urllib.parse import urlsplit
 
+from aumos_otel._internal.values import (
+    anything,
+    boolean,
+    choice,
+    endpoint,
+    headers,
+    instances,
+    log_level,
+    mapping,
+    names,
+    number,
+    path,
+    port,
+    readable_file,
+    signal_name,
+    text,
+)
 from aumos_otel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,16 +39,14 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from aumos_otel._internal.values import Parser
+
 Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 Protocol = Literal["http/protobuf", "grpc"]
 Content = Literal["none", "hash", "redacted", "full"]
 Capture = Literal["span", "event", "both"]
 Profile = Literal["1.37", "genai-0.1", "dup"]
-
-#: A parser takes the raw value (an argument or a variable's text) and returns the typed one,
-#: or raises ValueError with what it expected.
-Parser = Callable[[Any], Any]
 
 
 class _Unset:
@@ -46,150 +57,6 @@ class _Unset:
 
 
 UNSET = _Unset()
-
-
-def text(value: Any) -> str:
-    """A non-empty string."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("a non-empty string")
-    return value.strip()
-
-
-def boolean(value: Any) -> bool:
-    """A bool, or one of the words of environment variables."""
-    if isinstance(value, bool):
-        return value
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if isinstance(value, str) and value.strip().lower() in words:
-        return words[value.strip().lower()]
-    raise ValueError("true or false")
-
-
-def number(low: float, high: float, unit: str = "") -> Parser:
-    """A finite number within bounds."""
-
-    def parse(value: Any) -> float:
-        if not isinstance(value, bool) and isinstance(value, (int, float, str)):
-            try:
-                parsed = float(value)
-            except ValueError:
-                parsed = float("nan")
-            if low <= parsed <= high:
-                return parsed
-        raise ValueError(f"a number from {low:g} to {high:g}{unit}")
-
-    return parse
-
-
-def port(value: Any) -> int:
-    """A TCP port; 0 means any free one."""
-    parsed = number(0, 65535)(value)
-    if parsed != int(parsed):
-        raise ValueError("a whole number from 0 to 65535")
-    return int(parsed)
-
-
-def choice(*allowed: str) -> Parser:
-    """One of a few words."""
-
-    def parse(value: Any) -> str:
-        if isinstance(value, str) and value.strip().lower() in allowed:
-            return value.strip().lower()
-        raise ValueError("one of " + ", ".join(allowed))
-
-    return parse
-
-
-def names(value: Any) -> tuple[str, ...]:
-    """A comma-separated list, or a sequence of strings."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise ValueError("a list of names")
-
-
-def readable_file(value: Any) -> str:
-    """The path of a file that can be read."""
-    if isinstance(value, (str, os.PathLike)) and os.access(value, os.R_OK) and Path(value).is_file():
-        return os.fspath(value)
-    raise ValueError("the path of a readable file")
-
-
-def path(value: Any) -> str:
-    """A path, existing or not."""
-    if isinstance(value, (str, os.PathLike)) and os.fspath(value):
-        return os.fspath(value)
-    raise ValueError("a path")
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """A mapping with string keys."""
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return dict(value)
-    raise ValueError("a mapping with string keys")
-
-
-def headers(value: Any) -> Mapping[str, str]:
-    """A mapping of header names to values."""
-    if isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        return {key.lower(): content for key, content in value.items()}
-    raise ValueError("a mapping of header names to values, both strings")
-
-
-def endpoint(value: Any) -> str:
-    """``host:port`` or a URL with http, https, grpc or grpcs."""
-    expected = "host:port, or a URL with http://, https://, grpc:// or grpcs://"
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(expected)
-    url = value.strip() if "://" in value else "//" + value.strip()
-    try:
-        parts = urlsplit(url)
-        valid = bool(parts.hostname) and parts.scheme in ("", "http", "https", "grpc", "grpcs")
-        valid = valid and (parts.port is None or parts.port > 0) and " " not in url
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(expected)
-    return value.strip()
-
-
-def log_level(value: Any) -> int:
-    """A level of the logging module, by name or number."""
-    levels = {"notset": 0, "debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50, "fatal": 50}
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, str):
-        word = value.strip().lower()
-        if word in levels:
-            return levels[word]
-        if word.isdigit():
-            return int(word)
-    raise ValueError("a logging level such as INFO or 20")
-
-
-def signal_name(value: Any) -> str:
-    """The name of a POSIX signal, e.g. SIGUSR2."""
-    if isinstance(value, str) and value.strip().upper() in signal.Signals.__members__:
-        return value.strip().upper()
-    raise ValueError("the name of a signal of this platform, e.g. SIGUSR2")
-
-
-def anything(value: Any) -> Any:
-    """A value that its consumer checks."""
-    return value
-
-
-def instances(*methods: str) -> Parser:
-    """A sequence of objects that have these methods."""
-
-    def parse(value: Any) -> tuple[Any, ...]:
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            if all(all(callable(getattr(item, method, None)) for method in methods) for item in value):
-                return tuple(value)
-        raise ValueError("a sequence of objects with " + ", ".join(f"{method}()" for method in methods))
-
-    return parse
 
 
 def option(default: Any, *variables: str, parse: Parser, doc: str, secret: bool = False) -> Any:
@@ -204,6 +71,7 @@ class Options:
     prefix: ClassVar[str] = ""
 
     def __new__(cls, *_args: object, **given: object) -> Self:
+        """Refuse an option that does not exist, with the nearest that does."""
         known = [declared.name for declared in fields(cast("Any", cls))]
         for name in given:
             if name not in known:
@@ -225,7 +93,7 @@ class Options:
                 value, source = self._look_up(declared, environ, file)
             filled[declared.name] = value
             sources[self._subject(declared)] = source
-        return replace(cast("Any", self), **filled)
+        return cast("Self", replace(cast("Any", self), **filled))
 
     def _look_up(self, declared: Field[Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> tuple[Any, str]:
         variables = declared.metadata["variables"]
@@ -373,10 +241,18 @@ class MetricsOptions(Options):
 
     prometheus: bool = option(False, "AUMOS_OTEL_PROMETHEUS", parse=boolean, doc="Serve a Prometheus page.")
     prometheus_host: str = option(
-        "127.0.0.1", "AUMOS_OTEL_PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST", parse=text, doc="Address of the page."
+        "127.0.0.1",
+        "AUMOS_OTEL_PROMETHEUS_HOST",
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        parse=text,
+        doc="Address of the page.",
     )
     prometheus_port: int = option(
-        9464, "AUMOS_OTEL_PROMETHEUS_PORT", "OTEL_EXPORTER_PROMETHEUS_PORT", parse=port, doc="Port of the page; 0 = any."
+        9464,
+        "AUMOS_OTEL_PROMETHEUS_PORT",
+        "OTEL_EXPORTER_PROMETHEUS_PORT",
+        parse=port,
+        doc="Port of the page; 0 = any.",
     )
     views: Sequence[View] = option((), parse=instances(), doc="Views of the SDK, before ours.")
     readers: Sequence[MetricReader] = option((), parse=instances("collect", "shutdown"), doc="Further metric readers.")

@@ -166,5 +166,3 @@ def _exporter(route: Route) -> Any:
 
 def _length_of(processor: Any) -> Any:
     return lambda: _compat.queue_length(processor)
-
-

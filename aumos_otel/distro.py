@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from opentelemetry.instrumentation.distro import BaseDistro
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # the package has no type information
 from opentelemetry.sdk._configuration import _BaseConfigurator
 
 _CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"

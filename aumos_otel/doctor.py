@@ -83,7 +83,9 @@ def _endpoints(routes: destinations.Routes) -> Iterator[Finding]:
         goal = route.target
         seen.setdefault(goal.url, []).append(route.signal)
         security = "TLS" if goal.tls else "plaintext"
-        yield Finding("ok", f"{route.signal} -> {route.name}", f"{goal.url} ({goal.protocol}, {security}, {goal.source})")
+        yield Finding(
+            "ok", f"{route.signal} -> {route.name}", f"{goal.url} ({goal.protocol}, {security}, {goal.source})"
+        )
     for url, signals in seen.items():
         problem = _unreachable(url)
         if problem:

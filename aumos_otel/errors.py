@@ -14,6 +14,10 @@ was expected, and what to do next.  Nothing here is raised into user code after
 
 from __future__ import annotations
 
+import re
+
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
+
 
 class AumosOtelError(Exception):
     """Base of all errors of this distribution.
@@ -81,4 +85,5 @@ def _shorten(value: object, limit: int = 200) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything
         text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    text = _CREDENTIALS.sub("://***@", text)
     return text if len(text) <= limit else text[:limit] + "…"

@@ -89,6 +89,6 @@ def swallowed() -> dict[str, int]:
 
 def set_strict(value: bool) -> bool:  # noqa: FBT001 - a switch, called with a literal by testing only
     """Raise again instead of swallowing; returns the previous setting.  For test fixtures."""
-    global _strict  # noqa: PLW0603 - the one process-wide switch of this module
+    global _strict
     previous, _strict = _strict, value
     return previous

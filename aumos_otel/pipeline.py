@@ -71,6 +71,7 @@ class Switch:
         self.paused = False
 
     def __call__(self) -> bool:
+        """Whether telemetry is paused."""
         return self.paused
 
     def set(self, *, by_hand: bool | None = None, by_file: bool | None = None, off: bool = False) -> None:
@@ -146,6 +147,10 @@ class Telemetry:
     def describe(self) -> dict[str, Any]:
         """What was set up and where each value came from; plain data, no secrets."""
         return dict(self._wiring.description)
+
+    def amend(self, **facts: Any) -> None:
+        """Add to what `describe` tells."""
+        self._wiring.description.update(facts)
 
     def force_flush(self, timeout: float = 2.0) -> bool:
         """Send what is queued, all signals side by side.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+from aumos_otel._internal.values import boolean, names
 from aumos_otel.config import (
     OTLP,
     SIGNALS,
@@ -22,8 +23,6 @@ from aumos_otel.config import (
     Options,
     SamplingOptions,
     Signal,
-    boolean,
-    names,
     unknown_option,
 )
 from aumos_otel.errors import ConfigError, MissingExtraError
@@ -205,9 +204,7 @@ def _instrumentations(value: Any) -> bool | Mapping[str, bool]:
     )
 
 
-def _disabled(
-    environ: Mapping[str, str], given: Mapping[str, Any], config_file: Any, warnings: list[str]
-) -> bool:
+def _disabled(environ: Mapping[str, str], given: Mapping[str, Any], config_file: Any, warnings: list[str]) -> bool:
     """OTEL_SDK_DISABLED as the specification says: only "true" disables; the argument beats it."""
     if "enabled" in given:
         return not given["enabled"]
@@ -269,5 +266,7 @@ def _distribution(loaded: Any) -> Mapping[str, Any]:
     if isinstance(distribution, Mapping):
         section = distribution.get("aumos") or {}
     else:
-        section = getattr(distribution, "aumos", None) or getattr(distribution, "additional_properties", {}).get("aumos", {})
+        section = getattr(distribution, "aumos", None) or getattr(distribution, "additional_properties", {}).get(
+            "aumos", {}
+        )
     return section if isinstance(section, Mapping) else {}

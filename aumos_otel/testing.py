@@ -48,7 +48,7 @@ class TickingClock:
 
 
 class SequentialIds:
-    """An id generator for the SDK that counts: trace ids 1, 2, …; span ids 1, 2, …
+    """An id generator for the SDK that counts traces and spans from 1.
 
     >>> ids = SequentialIds()
     >>> ids.generate_trace_id(), ids.generate_span_id(), ids.generate_span_id()
@@ -143,7 +143,8 @@ def captured(*, ids: SequentialIds | None = None, **options: Any) -> Iterator[Ca
     from aumos_otel import MetricsOptions, _configure, guard  # noqa: PLC0415 - same
 
     reset()
-    spans, logs, reader = InMemorySpanExporter(), InMemoryLogRecordExporter(), InMemoryMetricReader()
+    spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK left it untyped
     options.setdefault("instrumentations", False)
     options.setdefault("metrics", MetricsOptions(readers=[reader]))
     was_strict = guard.set_strict(True)

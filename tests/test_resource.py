@@ -22,23 +22,34 @@ release_hanging = threading.Event()
 
 
 class Hanging(ResourceDetector):
+    """Waits until the test is over."""
+
     def detect(self) -> Resource:
+        """Come too late."""
         release_hanging.wait(30)
         return Resource({"late": "yes"})
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
+    """An error whose text cannot be had."""
+
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 class Raising(ResourceDetector):
+    """Fails in the worst way."""
+
     def detect(self) -> Resource:
-        raise Unprintable
+        """Raise."""
+        raise UnprintableError
 
 
 class Cloud(ResourceDetector):
+    """Knows better than the built-in host detector."""
+
     def detect(self) -> Resource:
+        """Name the region and the host."""
         return Resource({"cloud.region": "eu-1", names.HOST_NAME: "from-cloud"})
 
 
@@ -49,7 +60,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> object:
     found = EntryPoints(
         EntryPoint(kind.__name__.lower(), f"{__name__}:{kind.__name__}", group) for kind in (Hanging, Raising, Cloud)
     )
-    monkeypatch.setattr(resource, "entry_points", lambda **selection: found.select(**selection))
+    monkeypatch.setattr(resource, "entry_points", found.select)
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     release_hanging.clear()
     yield

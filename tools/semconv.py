@@ -77,14 +77,24 @@ def reference_page(registry: dict[str, Any]) -> str:
     for name, spec in registry["attributes"].items():
         values = " ".join(f"`{value}`" for value in spec.get("values", {}).values())
         out.append(f"| `{name}` | {spec['type']} | {spec['source']} | {spec['brief']} | {values} |")
-    out += ["", "## Metrics", "", "| metric | instrument | unit | source | meaning | attributes |", "|---|---|---|---|---|---|"]
+    out += [
+        "",
+        "## Metrics",
+        "",
+        "| metric | instrument | unit | source | meaning | attributes |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, spec in registry["metrics"].items():
         attributes = " ".join(f"`{attribute}`" for attribute in spec["attributes"])
-        out.append(f"| `{name}` | {spec['instrument']} | `{spec['unit']}` | {spec['source']} | {spec['brief']} | {attributes} |")
+        out.append(
+            f"| `{name}` | {spec['instrument']} | `{spec['unit']}` | {spec['source']} | {spec['brief']} | {attributes} |"
+        )
     out += ["", "### Buckets", "", "| name | edges |", "|---|---|"]
     out += [f"| {name} | {', '.join(str(edge) for edge in edges)} |" for name, edges in registry["buckets"].items()]
     out += ["", "## Spans", "", "| operation | name | kind | meaning |", "|---|---|---|---|"]
-    out += [f"| `{key}` | `{spec['name']}` | {spec['kind']} | {spec['brief']} |" for key, spec in registry["spans"].items()]
+    out += [
+        f"| `{key}` | `{spec['name']}` | {spec['kind']} | {spec['brief']} |" for key, spec in registry["spans"].items()
+    ]
     out += ["", "## Events", "", "| event | severity | meaning |", "|---|---|---|"]
     out += [f"| `{name}` | {spec['severity']} | {spec['brief']} |" for name, spec in registry["events"].items()]
     out += ["", "## Instrumentation scopes", "", "| scope | meaning |", "|---|---|"]
@@ -96,7 +106,9 @@ def validate(registry: dict[str, Any]) -> list[str]:
     """What is wrong in the registry: unknown attributes, instruments, buckets; clashing constants."""
     problems = []
     for name, spec in registry["metrics"].items():
-        problems += [f"metric {name}: unknown attribute {a}" for a in spec["attributes"] if a not in registry["attributes"]]
+        problems += [
+            f"metric {name}: unknown attribute {a}" for a in spec["attributes"] if a not in registry["attributes"]
+        ]
         if spec["instrument"] not in INSTRUMENTS:
             problems.append(f"metric {name}: unknown instrument {spec['instrument']}")
         if "buckets" in spec and spec["buckets"] not in registry["buckets"]:
@@ -118,7 +130,9 @@ def outputs(registry: dict[str, Any]) -> dict[Path, str]:
     return {
         SEMCONV / "attributes.py": attributes_module(registry),
         SEMCONV / "metrics.py": metrics_module(registry),
-        SEMCONV / "spans.py": names_module("Span operations, instrumentation scopes and schema URLs.", spans | scopes | schema),
+        SEMCONV / "spans.py": names_module(
+            "Span operations, instrumentation scopes and schema URLs.", spans | scopes | schema
+        ),
         SEMCONV / "events.py": names_module("Event names.", {constant(name): name for name in registry["events"]}),
         ROOT / "docs" / "reference" / "semconv.md": reference_page(registry),
     }

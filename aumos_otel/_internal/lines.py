@@ -8,6 +8,7 @@ character, no newline and no text-direction mark reaches the terminal (log forgi
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,6 +152,7 @@ def clock(nanoseconds: int) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds at three digits' precision: 420us, 12ms, 1.84s, 12.3s, 2m05s."""
+    seconds = max(0.0, seconds)  # clocks may step back
     if seconds < 0.0009995:  # noqa: PLR2004 - below this it would round to 1000us
         return f"{seconds * 1e6:.0f}us"
     if seconds < 0.9995:  # noqa: PLR2004 - same with 1000ms
@@ -284,7 +286,8 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None
 
 
 def _joined(parts: Sequence[tuple[object, Role]], override: Role | None) -> Line:

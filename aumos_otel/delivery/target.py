@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from aumos_otel.config import Protocol, choice, endpoint, number, readable_file
+from aumos_otel._internal.values import choice, endpoint, number, readable_file
 from aumos_otel.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aumos_otel._internal.discovery import LocalBackend
-    from aumos_otel.config import OTLP, Parser, Signal
+    from aumos_otel._internal.values import Parser
+    from aumos_otel.config import OTLP, Protocol, Signal
 
 _DEFAULT_PORTS: dict[Protocol, int] = {"grpc": 4317, "http/protobuf": 4318}
 _PROTOCOL_OF_PORT: dict[int, Protocol] = {port: protocol for protocol, port in _DEFAULT_PORTS.items()}
@@ -75,7 +76,7 @@ def resolve(
         url += parts.path if as_is else f"{parts.path.rstrip('/')}/v1/{signal}"
         url += f"?{parts.query}" if parts.query else ""
     _check_variables(environ, signal)
-    return Target(signal, cast("Protocol", protocol), url, tls, source, _options(otlp))
+    return Target(signal, protocol, url, tls, source, _options(otlp))
 
 
 def _endpoint(
@@ -102,13 +103,17 @@ def _protocol(scheme: str, port: int | None, wanted: str | None, *, explicit: bo
     if explicit or (wanted and (scheme or port not in _PROTOCOL_OF_PORT)):
         return cast("Protocol", wanted)
     if port in _PROTOCOL_OF_PORT:
-        return _PROTOCOL_OF_PORT[cast("int", port)]
+        return _PROTOCOL_OF_PORT[port]
     return "http/protobuf"
 
 
 def _options(otlp: OTLP) -> dict[str, Any]:
-    given = {"headers": otlp.headers, "timeout": otlp.timeout, "compression": otlp.compression}
-    given["certificate"] = otlp.certificate
+    given = {
+        "headers": otlp.headers,
+        "timeout": otlp.timeout,
+        "compression": otlp.compression,
+        "certificate": otlp.certificate,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -96,7 +96,7 @@ class _Terminal:
         self._console = _Console(
             file=stream,
             stderr=stream is None,
-            color_system={"always": "standard", "never": None}.get(options.color, "auto"),  # type: ignore[arg-type]  # rich wants a Literal
+            color_system={"always": "standard", "never": None}.get(options.color, "auto"),
             force_terminal={"always": True, "never": False}.get(options.color),
             no_color={"always": False, "never": True}.get(options.color),
             force_jupyter=False,
@@ -111,7 +111,11 @@ class _Terminal:
         )
         try:
             console.print(text, soft_wrap=True)
-        except (OSError, ValueError):  # ValueError: the file is closed
+        except OSError:
+            console.quiet = True
+        except ValueError:
+            if not console.file.closed:
+                raise
             console.quiet = True
 
     def _speakable(self, text: str) -> str:

@@ -8,6 +8,8 @@ and nothing is made up: a count that the provider did not state is None, never 0
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Protocol
 
 from .shapes import anthropic, bedrock, google, langchain, openai, responses
@@ -88,7 +90,8 @@ def _body(response: object) -> object:
 
     ``parse()`` of a raw response would do, but it reads a body that the user may be streaming.
     """
-    http_response = first(response, "http_response") or response
+    wrapped = get(response, "http_response")
+    http_response = response if wrapped is None else wrapped
     if get(http_response, "is_closed") is not True:
         return None
     body = get(http_response, "content")
@@ -115,6 +118,8 @@ def _read_plain(response: object) -> Reading | None:
 class _Stream(Protocol):
     def feed(self, chunk: object) -> bool: ...
 
+    def begins_another(self, chunk: object) -> bool: ...
+
     def result(self) -> Reading | None: ...
 
 
@@ -122,7 +127,8 @@ class StreamReading:
     """Collects what the chunks of one stream say.
 
     The first chunk of a known shape decides which shape the stream has; chunks of no known
-    shape, such as the str that a user's generator yields, are ignored.
+    shape, such as the str that a user's generator yields, are ignored.  A generator that
+    passes on the streams of several calls, as an agent does, has the sum of their usages.
 
     >>> from aumos_otel.llm.usage import StreamReading
     >>> stream = StreamReading()
@@ -135,16 +141,12 @@ class StreamReading:
 
     def __init__(self, *, content: bool = True) -> None:
         self._content = content
+        self._candidates = self._streams()
         self._stream: _Stream | None = None
+        self._ended: list[Reading] = []
 
-    def feed(self, chunk: object) -> None:
-        """Take in one chunk."""
-        if type(chunk) in _PLAIN:
-            return
-        if self._stream is not None:
-            self._stream.feed(chunk)
-            return
-        candidates: tuple[_Stream, ...] = (
+    def _streams(self) -> tuple[_Stream, ...]:
+        return (
             openai.Stream(content=self._content),
             responses.Stream(content=self._content),
             anthropic.Stream(content=self._content),
@@ -152,8 +154,31 @@ class StreamReading:
             langchain.stream(content=self._content),
             bedrock.Stream(content=self._content),
         )
-        self._stream = next((candidate for candidate in candidates if candidate.feed(chunk)), None)
+
+    def feed(self, chunk: object) -> None:
+        """Take in one chunk."""
+        if type(chunk) in _PLAIN:
+            return
+        if self._stream is not None and self._stream.begins_another(chunk):
+            ended = self._stream.result()
+            self._ended += [] if ended is None else [ended]
+            self._stream, self._candidates = None, self._streams()
+        if self._stream is not None:
+            self._stream.feed(chunk)
+        else:
+            self._stream = next((candidate for candidate in self._candidates if candidate.feed(chunk)), None)
 
     def result(self) -> Reading | None:
         """What the chunks so far say; None if none was of a known shape."""
-        return None if self._stream is None else self._stream.result()
+        newest = None if self._stream is None else self._stream.result()
+        readings = [*self._ended, *([] if newest is None else [newest])]
+        if len(readings) <= 1:
+            return readings[0] if readings else None
+        usages = [reading.usage for reading in readings]
+        known = [usage for usage in usages if usage is not None]
+        messages = [message for reading in readings for message in reading.output or []]
+        return replace(
+            readings[-1],
+            usage=functools.reduce(Usage.plus, known) if len(known) == len(usages) else None,
+            output=messages if self._content else None,
+        )

@@ -60,7 +60,7 @@ def cost(dollars: float) -> str:
         return "$0"
     if abs(dollars) >= 1:
         return f"${dollars:,.2f}"
-    return f"${dollars:.2g}" if abs(dollars) < 0.001 and abs(dollars) >= 0.0001 else _small(dollars)
+    return f"${float(f'{dollars:.3g}'):.10f}".rstrip("0")
 
 
 def value(number: float | None) -> str:
@@ -71,7 +71,7 @@ def value(number: float | None) -> str:
     """
     if number is None:
         return "–"
-    return count(number) if number == int(number) else f"{number:.4g}"
+    return count(number) if float(number).is_integer() else f"{number:.4g}"
 
 
 def _at(nanoseconds: int) -> datetime:
@@ -84,8 +84,3 @@ def _at(nanoseconds: int) -> datetime:
 def _significant(number: float) -> str:
     whole = len(str(int(number)))
     return f"{number:.{max(_DIGITS - whole, 0)}f}"
-
-
-def _small(dollars: float) -> str:
-    text = f"{dollars:.{_DIGITS}g}"
-    return f"${dollars:.8f}".rstrip("0") if "e" in text else f"${text}"

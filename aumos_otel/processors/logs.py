@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
@@ -13,6 +12,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from aumos_otel import context, guard
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
     from aumos_otel.config import LogsOptions

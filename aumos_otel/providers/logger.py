@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import logging.config
+import warnings
+from typing import TYPE_CHECKING, Any
 
+import wrapt
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 
-from aumos_otel import _compat
+from aumos_otel import _compat, guard
 from aumos_otel.processors.logs import LogIdentityProcessor, StandardLibraryHandler
 
 if TYPE_CHECKING:
@@ -40,20 +43,52 @@ def attach(
         provider.add_log_record_processor(processor)
 
 
-def install_handler(
-    options: LogsOptions, provider: LoggerProvider, paused: Callable[[], bool]
-) -> StandardLibraryHandler:
-    """Attach a handler to the root logger; levels are never changed."""
-    handler = StandardLibraryHandler(options, provider, paused)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    if options.capture_warnings:
-        logging.captureWarnings(capture=True)
-    return handler
+class Installation:
+    """Our handler on the root logger, and what keeps it there; levels are never changed.
 
+    A handler on the root logger would turn the application's own ``logging.basicConfig()`` into
+    a no-op, and ``dictConfig()`` would throw it out: both run without it.
+    """
 
-def remove_handler(handler: logging.Handler, options: LogsOptions) -> None:
-    """Detach the handler and stop capturing warnings."""
-    logging.getLogger().removeHandler(handler)
-    if options.capture_warnings:
-        logging.captureWarnings(capture=False)
+    def __init__(self, options: LogsOptions, provider: LoggerProvider, paused: Callable[[], bool]) -> None:
+        self.handler = StandardLibraryHandler(options, provider, paused)
+        logging.getLogger().addHandler(self.handler)
+        self._functions: list[tuple[Any, str, Any, Any]] = []
+        for module, name in ((logging, "basicConfig"), (logging.config, "dictConfig"), (logging.config, "fileConfig")):
+            self._replace(module, name, wrapt.FunctionWrapper(getattr(module, name), self._without_handler))
+        if options.capture_warnings:
+            self._replace(warnings, "showwarning", wrapt.FunctionWrapper(warnings.showwarning, self._show_and_log))
+
+    def remove(self) -> None:
+        """Detach the handler and put back what was replaced, unless somebody replaced it since."""
+        logging.getLogger().removeHandler(self.handler)
+        for module, name, original, ours in self._functions:
+            if getattr(module, name) is ours:
+                setattr(module, name, original)
+
+    def _replace(self, module: Any, name: str, ours: Any) -> None:
+        self._functions.append((module, name, getattr(module, name), ours))
+        setattr(module, name, ours)
+
+    def _without_handler(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        root = logging.getLogger()
+        present = self.handler in root.handlers
+        root.removeHandler(self.handler)
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            if present:
+                root.addHandler(self.handler)
+
+    def _show_and_log(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        with guard.swallow("providers.logger.warnings"):
+            self._log_warning(*args, **kwargs)
+        return wrapped(*args, **kwargs)
+
+    def _log_warning(
+        self, message: Any, category: Any, filename: str, lineno: int, file: Any = None, *_line: Any
+    ) -> None:
+        if file is None and self.handler.level <= logging.WARNING:
+            text = f"{category.__name__}: {message}"
+            record = logging.LogRecord("py.warnings", logging.WARNING, filename, lineno, text, None, None)
+            self.handler.handle(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
@@ -56,7 +56,7 @@ def build(
 
 def periodic_reader(exporter: MetricExporter, options: MetricsOptions) -> PeriodicExportingMetricReader:
     """A reader that pushes; interval and timeout come from OTEL_METRIC_EXPORT_*."""
-    limits = dict.fromkeys(_INSTRUMENTS, int(options.cardinality_limit))
+    limits: Any = dict.fromkeys(_INSTRUMENTS, int(options.cardinality_limit))
     return PeriodicExportingMetricReader(exporter, cardinality_limits=limits)
 
 

@@ -27,6 +27,7 @@ def build(
     sampler: Sampler,
     exporting: Sequence[SpanProcessor],
     extra: Sequence[SpanProcessor],
+    *,
     environ: Mapping[str, str],
     paused: Callable[[], bool],
 ) -> TracerProvider:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aumos_otel.semconv import attributes as attr
 
-from .fields import count, first, get, items, label, text
+from .fields import count, first, get, label, text
 from .messages import Message, Part, to_parts
 from .reading import Reading, Usage
 from .tokens import read_tokens
@@ -81,6 +81,10 @@ class Stream:
             found = get(usage, name)
             if found is not None:
                 self._counts[name] = found
+
+    def begins_another(self, event: object) -> bool:
+        """Whether ``event`` opens another message."""
+        return self._start is not None and text(get(event, "type")) == "message_start"
 
     def result(self) -> Reading | None:
         """What the events so far say; output tokens only once the provider has counted them."""

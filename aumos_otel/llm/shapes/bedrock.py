@@ -72,6 +72,10 @@ class Stream:
         if piece:
             self._texts.setdefault(index, []).append(piece)
 
+    def begins_another(self, event: object) -> bool:
+        """Whether ``event`` opens another message."""
+        return self._reason is not None and get(event, "messageStart") is not None
+
     def result(self) -> Reading | None:
         """What the events so far say; None before the first."""
         if not self._started:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Protocol
 
-from .fields import items, text, total
-from .reading import Reading, Usage
+from .fields import items, text
+from .reading import Reading
 
 if TYPE_CHECKING:
     from .messages import Message, Part
@@ -39,21 +39,23 @@ class ChunkStream:
         self._reading = more if self._reading is None else self._fold(self._reading, more)
         return True
 
+    def begins_another(self, chunk: object) -> bool:
+        """Whether ``chunk`` opens another response after this one has ended."""
+        so_far, more = self._reading, self._read(chunk, content=False)
+        if self._additive or so_far is None or more is None or not so_far.finish_reasons:
+            return False
+        return more.response_id not in (None, so_far.response_id)
+
     def _fold(self, so_far: Reading, more: Reading) -> Reading:
         newest = {field.name: getattr(more, field.name) or getattr(so_far, field.name) for field in fields(Reading)}
         if self._additive and so_far.usage and more.usage:
-            newest["usage"] = _sum(so_far.usage, more.usage)
+            newest["usage"] = so_far.usage.plus(more.usage)
         newest["output"] = _merged(so_far.output, more.output) if self._content else None
         return replace(so_far, **newest)
 
     def result(self) -> Reading | None:
         """What the chunks so far say; None before the first."""
         return self._reading
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    names = [field.name for field in fields(Usage)]
-    return Usage(**{name: total(getattr(one, name), getattr(other, name)) for name in names})
 
 
 def _merged(messages: list[Message] | None, more: list[Message] | None) -> list[Message]:

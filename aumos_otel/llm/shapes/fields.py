@@ -45,7 +45,7 @@ def text(value: object) -> str | None:
     """The plain str that ``value`` is (or an Enum's str); None for anything else."""
     if isinstance(value, Enum):
         value = value.value
-    return str.__str__(value) if issubclass(type(value), str) else None  # type: ignore[arg-type]  # checked by type()
+    return str.__str__(value) if issubclass(type(value), str) else None
 
 
 def label(value: object) -> str | None:

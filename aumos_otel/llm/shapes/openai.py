@@ -105,6 +105,15 @@ class Stream:
             state.feed(choice, content=self._content)
         return True
 
+    def begins_another(self, chunk: object) -> bool:
+        """Whether ``chunk`` opens another response; an id alone tells nothing, some servers change it all the time."""
+        ended = any(choice.reason for choice in self._choices.values())
+        return (
+            ended
+            and bool(items(get(chunk, "choices")))
+            and label(get(chunk, "id")) not in (None, self._labels.get("id"))
+        )
+
     def result(self) -> Reading | None:
         """What the chunks so far say; None before the first."""
         if self._chunk is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Usage:
     reasoning_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     audio_tokens: int | None = None
+
+    def plus(self, other: Usage) -> Usage:
+        """The sum of both; a count that neither states stays None."""
+        pairs = {field.name: (getattr(self, field.name), getattr(other, field.name)) for field in fields(Usage)}
+        return Usage(**{name: a if b is None else b + (a or 0) for name, (a, b) in pairs.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ def _finish_reason(response: object) -> str | None:
     """The conventions' word for the status: this API states no finish reason of its own."""
     status = label(get(response, "status"))
     if status == "completed":
-        calls = (text(get(item, "type")) in ("function_call", "custom_tool_call") for item in items(get(response, "output")))
+        calls = (
+            text(get(item, "type")) in ("function_call", "custom_tool_call") for item in items(get(response, "output"))
+        )
         return "tool_call" if any(calls) else "stop"
     if status == "incomplete":
         reason = label(get(response, "incomplete_details", "reason"))
@@ -70,12 +72,18 @@ class Stream:
                 self._texts.setdefault(label(first(event, "item_id")) or "", []).append(delta)
         return True
 
+    def begins_another(self, event: object) -> bool:
+        """Whether ``event`` opens another response."""
+        return self._ended and text(get(event, "type")) == "response.created"
+
     def result(self) -> Reading | None:
         """What the events so far say; of a stream that broke off, the text up to there and no usage."""
         found = read(self._snapshot, content=self._content)
         if found is None or self._ended or not self._content:
             return found
-        partial = [{"role": "assistant", "parts": [{"type": "text", "content": "".join(t)}]} for t in self._texts.values()]
+        partial = [
+            {"role": "assistant", "parts": [{"type": "text", "content": "".join(t)}]} for t in self._texts.values()
+        ]
         return Reading(
             provider=found.provider,
             response_id=found.response_id,

@@ -1,0 +1,205 @@
+"""Message content under a policy: nothing, its fingerprints, or all of it; always as safe JSON.
+
+Messages hold whatever the user and the client put there: other classes' objects, cycles, lone
+surrogates, images of many megabytes.  What comes out is compact JSON that every backend can
+store: no NUL, no lone surrogate, no NaN, bounded in size.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, time
+from decimal import Decimal
+from pathlib import PurePath
+from uuid import UUID
+
+from aumos_otel.semconv import attributes as attr
+
+from .shapes.fields import get, text
+
+#: The policy that captures nothing; the others have names in the registry.
+NONE = "none"
+
+#: Longest text that is kept whole, in characters.
+TEXT_LIMIT = 256 * 1024
+
+#: Characters that one attribute may hold in all; a collector refuses a request of 4 MiB.
+TOTAL_LIMIT = 1024 * 1024
+
+_DEPTH_LIMIT = 32
+_NODE_COST = 8  # characters that a value costs beside its text, so that many small ones are bounded too
+_LABEL_LIMIT = 128
+
+#: The keys that "hash" keeps: they say what a message or part is, not what is in it.
+_MESSAGE_KEYS = ("role", "finish_reason")
+_PART_KEYS = ("type", "id", "name", "modality", "mime_type")
+
+#: Values whose str is their content.
+_SPELLED = (date, time, Decimal, PurePath, UUID)
+
+
+def render(messages: object, policy: str) -> str | None:
+    """The JSON for an attribute such as ``gen_ai.input.messages``; None if there is nothing to say.
+
+    Args:
+        messages: a list of messages, of parts or of tool definitions.
+        policy: ``none``, ``hash`` (roles, types, ids and tool names stay, everything else
+            becomes ``sha256:<hex>,<characters>``) or ``full``.
+
+    Raises:
+        ValueError: any other policy; `configure()` refuses ``redacted`` before.
+
+    >>> from aumos_otel.llm.content import render
+    >>> render([{"role": "user", "parts": [{"type": "text", "content": "hi"}]}], "full")
+    '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]'
+    """
+    shown = plain(messages, policy)
+    return None if shown is None else _dumps(shown)
+
+
+def plain(messages: object, policy: str) -> list[object] | None:
+    """The same as `render`, as plain dicts and lists; for an event, whose attributes have structure."""
+    if policy not in (NONE, attr.AUMOS_LLM_CONTENT_POLICY_HASH, attr.AUMOS_LLM_CONTENT_POLICY_FULL):
+        raise ValueError(f"content policy: got {policy!r}, expected none, hash or full; pass one of them")
+    if policy == NONE or messages is None:
+        return None
+    entries = messages if isinstance(messages, list | tuple) else [messages]
+    if policy == attr.AUMOS_LLM_CONTENT_POLICY_HASH:
+        entries = [_hashed(entry) for entry in _Plain(sys.maxsize, sys.maxsize).sequence(entries)]
+    return _Plain(TEXT_LIMIT, TOTAL_LIMIT).sequence(entries) or None
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _hashed(entry: object) -> object:
+    """One message, part or tool definition with everything but its structure digested."""
+    if not isinstance(entry, dict):
+        return _digest(entry)
+    kept = _MESSAGE_KEYS if "role" in entry else _PART_KEYS
+    hashed: dict[str, object] = {}
+    for key, value in entry.items():
+        if key == "parts" and isinstance(value, list):
+            hashed[key] = [_hashed(part) for part in value]
+        elif value is None or (key in kept and isinstance(value, str) and len(value) <= _LABEL_LIMIT):
+            hashed[key] = value
+        else:
+            hashed[key] = _digest(value)
+    return hashed
+
+
+def _digest(value: object) -> str:
+    """``sha256:<hex>,<characters>`` of a text, or of the JSON of anything else."""
+    words = value if isinstance(value, str) else _dumps(value)
+    return f"sha256:{_sha256(words)},{len(words)}"
+
+
+def _sha256(words: str) -> str:
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Plain:
+    """Turns anything into JSON values, within a budget of characters.
+
+    Args:
+        text_limit: characters of one text.
+        total_limit: characters of all texts, plus a few for each value.
+    """
+
+    def __init__(self, text_limit: int, total_limit: int) -> None:
+        self._text_limit = text_limit
+        self._left = total_limit
+        self._path: list[int] = []
+
+    def sequence(self, values: object) -> list[object]:
+        """A list of plain values; what the budget does not cover is counted at its end."""
+        taken: list[object] = []
+        entries = list(values) if isinstance(values, list | tuple | set | frozenset) else []
+        for entry in entries:
+            if self._left <= 0:
+                taken.append(f"… ({len(entries) - len(taken)} more left out)")
+                break
+            taken.append(self.value(entry))
+        return taken
+
+    def value(self, value: object) -> object:
+        """One plain value."""
+        self._left -= _NODE_COST
+        if value is None or type(value) is bool:
+            return value
+        words = text(value)
+        if words is not None:
+            return self._text(words)
+        kind = type(value)
+        if issubclass(kind, int | float):
+            return _number(value)
+        if issubclass(kind, bytes | bytearray):
+            return self._text(base64.b64encode(value).decode("ascii"))  # type: ignore[arg-type]  # checked by type()
+        if isinstance(value, _SPELLED):
+            return self._text(str(value))
+        if id(value) in self._path or len(self._path) >= _DEPTH_LIMIT:
+            return f"<{kind.__name__} {'within itself' if id(value) in self._path else 'nested too deeply'}>"
+        self._path.append(id(value))
+        try:
+            return self._container(value)
+        except Exception as error:  # noqa: BLE001 - the user's container may raise anything while it is read
+            return f"<{kind.__name__} that raised {type(error).__name__}>"
+        finally:
+            self._path.pop()
+
+    def _container(self, value: object) -> object:
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self.sequence(value)
+        dump = get(value, "model_dump")
+        if callable(dump) and not isinstance(value, type):
+            return self.value(dump())
+        if is_dataclass(value) and not isinstance(value, type):
+            return self._mapping({field.name: get(value, field.name) for field in fields(value)})
+        return f"<{type(value).__name__}>"  # its repr may be long, slow or secret
+
+    def _mapping(self, mapping: Mapping[object, object]) -> dict[str, object]:
+        taken: dict[str, object] = {}
+        entries = list(mapping.items())
+        for key, value in entries:
+            if self._left <= 0:
+                taken["…"] = f"{len(entries) - len(taken)} more left out"
+                break
+            words = text(key)
+            name = self.value(key) if words is None else words
+            taken[self._text(name if isinstance(name, str) else _dumps(name))] = self.value(value)
+        return taken
+
+    def _text(self, words: str) -> str:
+        room = max(0, min(self._text_limit, self._left))
+        self._left -= min(len(words), room)
+        if len(words) <= room:
+            return _clean(words)
+        return f"{_clean(words[:room])}… (len {len(words)}, sha256 {_sha256(words)})"
+
+
+def _number(value: object) -> object:
+    """A number that JSON and every backend can hold, or its spelling."""
+    if isinstance(value, int):
+        whole = int(value)
+        return whole if -(2**63) <= whole < 2**63 else f"<int of {whole.bit_length()} bits>"
+    broken = float(value) if isinstance(value, float) else math.nan
+    return broken if math.isfinite(broken) else str(broken)
+
+
+def _clean(words: str) -> str:
+    """``words`` without NUL and lone surrogates; a split surrogate pair is joined."""
+    words = words.replace("\x00", "\ufffd")
+    try:
+        words.encode("utf-8")
+    except UnicodeEncodeError:
+        return words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return words

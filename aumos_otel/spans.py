@@ -1,0 +1,148 @@
+"""`aumos_otel.span`: a span around any function or block.
+
+It uses OpenTelemetry's API alone, so it costs next to nothing until an SDK is installed.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from opentelemetry import trace
+
+from aumos_otel import guard
+from aumos_otel._internal import failure, flow
+from aumos_otel._internal.attachment import Attachment
+from aumos_otel._internal.per_provider import PerProvider
+from aumos_otel._internal.wrapping import F, underlying, wrap
+from aumos_otel.semconv.spans import SCOPE_AUMOS_OTEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
+
+_SITE: Final = "spans.span"
+_tracer: PerProvider[Tracer] = PerProvider(
+    trace.get_tracer_provider, lambda: trace.get_tracer(SCOPE_AUMOS_OTEL, version("aumos-otel"))
+)
+
+
+@overload
+def span(function: F, /) -> F: ...
+
+
+@overload
+def span(name: str | None = None, /, **attributes: AttributeValue) -> SpanMaker: ...
+
+
+def span(name: Any = None, /, **attributes: AttributeValue) -> Any:
+    """A span around a function (decorator) or a block (context manager, sync or async).
+
+    Functions may be plain, async, generators or async generators; the span of a generator
+    lasts from its first item to its end and is current only while an item is made.  An
+    exception is recorded and passes on as it is.
+
+    Args:
+        name: of the span; default is the function's qualified name.
+        attributes: of the span; names with dots go in as ``**{"app.rows": 3}``.
+
+    >>> import aumos_otel as aumos
+    >>> @aumos.span("load", rows=3)
+    ... def load() -> int:
+    ...     with aumos.span("parse") as current:
+    ...         current.set_attribute("rows", 3)
+    ...     return 3
+    >>> load()
+    3
+    """
+    if name is None or isinstance(name, str):
+        return SpanMaker(name, attributes)
+    return SpanMaker(None, attributes)(name)
+
+
+class SpanMaker:
+    """What `span` returns: a decorator and a context manager that yields the OpenTelemetry span."""
+
+    __slots__ = ("_attributes", "_name", "_open")
+
+    def __init__(self, name: str | None, attributes: Mapping[str, AttributeValue]) -> None:
+        self._name = name
+        self._attributes = attributes
+        self._open: list[tuple[Span, _OpenSpan | None, Attachment | None]] = []
+
+    def __call__(self, function: F, /) -> F:
+        """``function`` with a span around each call."""
+        target = underlying(function)
+        name: str = self._name or getattr(target, "__qualname__", type(target).__qualname__)
+        return wrap(function, lambda _args, _kwargs: _begin(name, self._attributes))
+
+    def __enter__(self) -> Span:
+        operation = _begin(self._name or "span", self._attributes)
+        if operation is None:
+            self._open.append((trace.INVALID_SPAN, None, None))
+        else:
+            self._open.append((operation.span, operation, Attachment(operation.context)))
+        return self._open[-1][0]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _, operation, attachment = self._open.pop()
+        if attachment is not None:
+            attachment.release()
+        if operation is not None:
+            operation.ended(error)
+
+    async def __aenter__(self) -> Span:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+class _OpenSpan:
+    """A running span as a `flow.Operation`."""
+
+    __slots__ = ("_open", "context", "span")
+
+    def __init__(self, span: Span, context: Context) -> None:
+        self.span = span
+        self.context = context
+        self._open = [True]
+
+    def yielded(self, item: object) -> None:
+        """Items are the user's own business."""
+
+    def returned(self, value: object) -> None:
+        """So are results."""
+
+    def ended(self, error: BaseException | None = None, *, abandoned_at: int | None = None) -> None:
+        """End the span; only the first call counts, also among threads."""
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        with guard.swallow(_SITE):
+            try:
+                if error is not None and not failure.is_interruption(error):
+                    failure.record(self.span, error)
+            finally:
+                late = 0 if abandoned_at is None else time.perf_counter_ns() - abandoned_at
+                self.span.end(time.time_ns() - late if late else None)
+
+
+def _begin(name: str, attributes: Mapping[str, AttributeValue]) -> _OpenSpan | None:
+    """Start a span, or say that there is nobody to tell it to."""
+    flow.end_abandoned()
+    with guard.swallow(_SITE):
+        started = _tracer.get().start_span(name, attributes=attributes)
+        if started.get_span_context().is_valid:
+            return _OpenSpan(started, trace.set_span_in_context(started))
+    return None
