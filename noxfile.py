@@ -69,7 +69,8 @@ def install(session: nox.Session, *selection: str) -> None:
 def run_tests(session: nox.Session, *selection: str) -> None:
     """Run pytest against the installed wheel; ``nox -s NAME -- ARGUMENTS`` takes the place of the selection."""
     chosen = session.posargs or ("--numprocesses=auto", "-m", "not (e2e or bench)", *selection)
-    session.run("python", "-P", "-m", "pytest", "--quiet", *chosen)
+    # The tree is kept off sys.path, also in the processes that tests start.
+    session.run("python", "-m", "pytest", "--quiet", *chosen, env={"PYTHONSAFEPATH": "1"})
 
 
 def opentelemetry_requirements() -> list[str]:

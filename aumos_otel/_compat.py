@@ -12,7 +12,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk import _configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.resources import Resource
 
@@ -66,6 +66,34 @@ def update_resource(provider: Any, resource: Resource) -> bool:
         return False
     update(resource)
     return True
+
+
+def prefer_stable_http(environ: Mapping[str, str]) -> Callable[[], None]:
+    """Make contrib instrumentors emit the stable HTTP names unless OTEL_SEMCONV_STABILITY_OPT_IN is set.
+
+    The same as that variable with ``http``, without writing to the environment, which child
+    processes inherit.  Returns what undoes it.
+    """
+    if environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").strip():
+        return lambda: None
+    from opentelemetry.instrumentation import _semconv  # noqa: PLC0415 - not needed where nothing is instrumented
+
+    stability = _require(_semconv, "_OpenTelemetrySemanticConventionStability")
+    kinds, modes = _require(_semconv, "_OpenTelemetryStabilitySignalType"), _require(_semconv, "_StabilityMode")
+    initialize = getattr(stability, "_initialize", None)
+    chosen = getattr(stability, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", None)
+    if initialize is None or chosen is None:
+        MISSING.append("_OpenTelemetrySemanticConventionStability._initialize")
+        return lambda: None
+    initialize()
+    chosen = stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING  # noqa: SLF001 - replaced by _initialize
+    before = chosen.get(kinds.HTTP)
+    chosen[kinds.HTTP] = modes.HTTP
+
+    def restore() -> None:
+        chosen[kinds.HTTP] = before
+
+    return restore
 
 
 def reset_globals() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace.sampling import Sampler
 
     from aumos_otel.plan import Plan
 
@@ -55,6 +56,7 @@ class _Site:
     providers: dict[str, str] = field(default_factory=dict)
     teardown: list[Any] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
+    own: list[Any] = field(default_factory=list)
 
 
 def pipeline(plan: Plan, identity: Resource) -> Telemetry:
@@ -62,11 +64,14 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     if plan.config_file is not None:
         _apply_config_file(plan.config_file)
     site = _Site(plan, identity)
+    sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
     routes = destinations.plan_routes(plan)
-    _build_traces(site, routes)
-    _build_metrics(site, routes)
-    handler = _build_logs(site, routes)
+    instrumentation.check(os.environ)
     _install_llm(plan)
+    exits = destinations.build(routes, plan, site.ledger, site.switch)
+    _build_traces(site, sampler, exits)
+    _build_metrics(site, exits)
+    handler = _build_logs(site, exits)
     wiring = Wiring(
         ledger=site.ledger,
         switch=site.switch,
@@ -77,17 +82,20 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
         log_handler=handler,
         instrument=lambda app: app,
         llm_counts=_llm_counts,
+        instrumentations=lambda: [report.to_dict() for report in instrumentation.reports()],
         teardown=site.teardown,
     )
     telemetry = Telemetry(wiring)
-    reports = instrumentation.enable(
+    instrumentation.enable(
         plan.instrumentations,
         os.environ,
         identity=plan.identity,
         on_lifespan_shutdown=lambda: telemetry.force_flush(plan.scalars.shutdown_timeout),
     )
     wiring.instrument = instrumentation.instrument_app
-    wiring.description.update(_describe(site, routes, reports))
+    wiring.description.update(_describe(site, routes))
+    if hasattr(os, "register_at_fork"):  # after the SDK's own hooks, which run in the order of registration
+        os.register_at_fork(after_in_child=lambda: _after_fork(site, wiring))
     telemetry.watch(
         handle_signals=plan.scalars.handle_signals,
         pause_signal=plan.scalars.pause_signal,
@@ -105,7 +113,18 @@ def disabled(plan: Plan) -> Telemetry:
     description = {"state": "disabled", "sources": dict(plan.sources), "warnings": list(plan.warnings)}
     handler = logging.NullHandler()
     return Telemetry(
-        Wiring(Ledger(), switch, [], description, "", 0.0, handler, instrument=lambda app: app, llm_counts=_llm_counts)
+        Wiring(
+            ledger=Ledger(),
+            switch=switch,
+            parts=[],
+            description=description,
+            instance="",
+            shutdown_timeout=0.0,
+            log_handler=handler,
+            instrument=lambda app: app,
+            llm_counts=_llm_counts,
+            instrumentations=list,
+        )
     )
 
 
@@ -150,9 +169,9 @@ def identity_arguments(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _build_traces(site: _Site, routes: destinations.Routes) -> None:
+def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> None:
     plan, current = site.plan, trace.get_tracer_provider()
-    exporting = destinations.span_processors(routes, plan, site.ledger, site.switch)
+    exporting = exits.spans
     extra = plan.scalars.span_processors
     if isinstance(current, TracerProvider):
         tracer_provider.attach(current, exporting, extra)
@@ -160,8 +179,8 @@ def _build_traces(site: _Site, routes: destinations.Routes) -> None:
         for processor in exporting:
             site.parts.append(_processor_part("traces", processor))
         return
-    sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
     provider = tracer_provider.build(site.resource, sampler, exporting, extra, environ=plan.environ, paused=site.switch)
+    site.own.append(provider)
     trace.set_tracer_provider(provider)
     site.providers["traces"] = _owner(trace.get_tracer_provider(), provider)
     site.parts.append(
@@ -169,13 +188,12 @@ def _build_traces(site: _Site, routes: destinations.Routes) -> None:
     )
 
 
-def _build_metrics(site: _Site, routes: destinations.Routes) -> None:
+def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
     plan, current = site.plan, metrics.get_meter_provider()
     if plan.metrics is None:
         site.providers["metrics"] = "off"
         return
-    readers = destinations.metric_readers(routes, plan, site.ledger, site.switch)
-    page = destinations.prometheus_page(routes, plan)
+    readers, page = exits.readers, exits.page
     if page is not None:
         readers.append(page.reader)
     if isinstance(current, MeterProvider):
@@ -186,6 +204,7 @@ def _build_metrics(site: _Site, routes: destinations.Routes) -> None:
         site.providers["metrics"] = f"joined {_origin(current)}: {_LOST['metrics']}"
     else:
         provider = meter_provider.build(site.resource, plan.metrics, readers, plan.environ)
+        site.own.append(provider)
         metrics.set_meter_provider(provider)
         site.providers["metrics"] = _owner(metrics.get_meter_provider(), provider)
         site.parts.append(
@@ -203,12 +222,12 @@ def _build_metrics(site: _Site, routes: destinations.Routes) -> None:
     _observe_guard(provider)
 
 
-def _build_logs(site: _Site, routes: destinations.Routes) -> logging.Handler:
+def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
     plan, current = site.plan, _logs.get_logger_provider()
     if plan.logs is None:
         site.providers["logs"] = "off"
         return logging.NullHandler()
-    exporting = destinations.log_processors(routes, plan, site.ledger, site.switch)
+    exporting = exits.logs
     extra = plan.scalars.log_record_processors
     if isinstance(current, LoggerProvider):
         logger_provider.attach(current, exporting, extra)
@@ -217,6 +236,7 @@ def _build_logs(site: _Site, routes: destinations.Routes) -> logging.Handler:
         site.parts += [_processor_part("logs", processor) for processor in exporting]
     else:
         provider = logger_provider.build(site.resource, exporting, extra, plan.environ)
+        site.own.append(provider)
         _logs.set_logger_provider(provider)
         site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)
         site.parts.append(
@@ -242,9 +262,9 @@ def _install_llm(plan: Plan) -> None:
 
 
 def _llm_counts() -> dict[str, int]:
-    from aumos_otel.llm import settings  # noqa: PLC0415 - see _install_llm
+    from aumos_otel.llm import metrics as llm_metrics  # noqa: PLC0415 - see _install_llm
 
-    return settings.counts()
+    return asdict(llm_metrics.totals())
 
 
 def _observe_guard(provider: MeterProvider) -> None:
@@ -263,7 +283,15 @@ def _observe_guard(provider: MeterProvider) -> None:
     )
 
 
-def _describe(site: _Site, routes: destinations.Routes, reports: Any) -> dict[str, Any]:
+def _after_fork(site: _Site, wiring: Wiring) -> None:
+    """Give a forked child an instance id of its own; the SDK would overwrite the user's."""
+    child = resource.after_fork(site.resource)
+    wiring.instance = str(child.attributes[attributes.SERVICE_INSTANCE_ID])
+    for provider in site.own:
+        _compat.update_resource(provider, child)
+
+
+def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
     plan = site.plan
     return {
         "providers": site.providers,
@@ -271,7 +299,6 @@ def _describe(site: _Site, routes: destinations.Routes, reports: Any) -> dict[st
         "destinations": destinations.describe(routes),
         "prometheus": site.pages,
         "propagators": list(plan.scalars.propagators),
-        "instrumentations": [report.to_dict() for report in reports],
         "sources": dict(plan.sources),
         "warnings": list(plan.warnings),
         "missing_sdk_names": list(_compat.MISSING),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from aumos_otel import _compat
 from aumos_otel._internal import discovery
@@ -17,13 +17,11 @@ from aumos_otel.processors.spans import ExportProcessor
 from aumos_otel.providers.meter import periodic_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from aumos_otel.config import Signal
+    from aumos_otel.config import MetricsOptions, Signal
     from aumos_otel.delivery.ledger import Ledger
     from aumos_otel.delivery.target import Target
     from aumos_otel.exporters.prometheus import PrometheusPage
@@ -67,60 +65,83 @@ def plan_routes(plan: Plan) -> Routes:
     return routes
 
 
-def span_processors(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> list[SpanProcessor]:
-    """A queue for each destination of traces, and the console."""
-    processors: list[SpanProcessor] = []
-    for route in _of(routes, "traces"):
-        account = ledger.open(route.name, route.signal, _address(route))
-        processor = ExportProcessor(AccountingSpanExporter(_exporter(route), account, switch))
-        account.queue_length = _length_of(processor)
-        processors.append(processor)
-    if plan.console is not None and plan.console.spans:
-        from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415 - when asked for
+@dataclass(slots=True)
+class Exits:
+    """What telemetry leaves through, built and running but not yet attached to a provider."""
 
-        from aumos_otel.exporters.console import ConsoleSpanExporter  # noqa: PLC0415 - rich is loaded when asked for
+    spans: list[SpanProcessor] = field(default_factory=list)
+    logs: list[LogRecordProcessor] = field(default_factory=list)
+    readers: list[MetricReader] = field(default_factory=list)
+    page: PrometheusPage | None = None
 
-        processors.append(SimpleSpanProcessor(ConsoleSpanExporter(plan.console)))
-    return processors
+    def close(self) -> None:
+        """Stop what runs; for a build that fails half-way."""
+        for part in (*self.spans, *self.logs, *self.readers):
+            part.shutdown()
 
 
-def log_processors(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> list[LogRecordProcessor]:
-    """A queue for each destination of logs, and the console."""
-    processors: list[LogRecordProcessor] = []
-    for route in _of(routes, "logs"):
-        account = ledger.open(route.name, route.signal, _address(route))
-        processor = LogExportProcessor(AccountingLogExporter(_exporter(route), account, switch))
-        account.queue_length = _length_of(processor)
-        processors.append(processor)
-    if plan.console is not None and plan.console.logs:
-        from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor  # noqa: PLC0415 - when asked for
+def build(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> Exits:
+    """Every exit of the plan.
 
-        from aumos_otel.exporters.console import ConsoleLogExporter  # noqa: PLC0415 - rich is loaded when asked for
-
-        processors.append(SimpleLogRecordProcessor(ConsoleLogExporter(plan.console)))
-    return processors
-
-
-def metric_readers(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> list[MetricReader]:
-    """A pushing reader for each destination of metrics."""
-    readers: list[MetricReader] = []
-    if plan.metrics is None:
-        return readers
-    for route in _of(routes, "metrics"):
-        if route.name == "prometheus":
-            continue
-        exporter = _exporter(route)
-        if hasattr(exporter, "collect"):  # some packages register a reader under the name of an exporter
-            readers.append(exporter)
-            continue
-        account = ledger.open(route.name, route.signal, _address(route))
-        readers.append(periodic_reader(AccountingMetricExporter(exporter, account, switch), plan.metrics))
-    return readers
+    Raises:
+        ConfigError: an exporter that cannot be built; nothing is left running.
+    """
+    exits = Exits()
+    try:
+        for route in routes:
+            _add(exits, route, plan, ledger, switch)
+        _add_console(exits, plan)
+        exits.page = _prometheus_page(routes, plan)
+    except BaseException:
+        exits.close()
+        raise
+    return exits
 
 
-def prometheus_page(routes: Routes, plan: Plan) -> PrometheusPage | None:
+def _add(exits: Exits, route: Route, plan: Plan, ledger: Ledger, switch: Switch) -> None:
+    if route.name == "prometheus" or not _wanted(route.signal, plan):
+        return
+    exporter = _exporter(route)
+    if hasattr(exporter, "collect"):  # some packages register a metric reader under the name of an exporter
+        exits.readers.append(exporter)
+        return
+    account = ledger.open(route.name, route.signal, _address(route))
+    if route.signal == "metrics":
+        exits.readers.append(
+            periodic_reader(AccountingMetricExporter(exporter, account, switch), cast("MetricsOptions", plan.metrics))
+        )
+        return
+    processor: Any
+    if route.signal == "traces":
+        processor = ExportProcessor(AccountingSpanExporter(exporter, account, switch))
+        exits.spans.append(processor)
+    else:
+        processor = LogExportProcessor(AccountingLogExporter(exporter, account, switch))
+        exits.logs.append(processor)
+    account.queue_length = lambda: _compat.queue_length(processor)
+
+
+def _wanted(signal: Signal, plan: Plan) -> bool:
+    return {"traces": True, "metrics": plan.metrics is not None, "logs": plan.logs is not None}[signal]
+
+
+def _add_console(exits: Exits, plan: Plan) -> None:
+    if plan.console is None:
+        return
+    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor  # noqa: PLC0415 - when asked for
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415 - same
+
+    from aumos_otel.exporters.console import ConsoleLogExporter, ConsoleSpanExporter  # noqa: PLC0415 - loads rich
+
+    if plan.console.spans:
+        exits.spans.append(SimpleSpanProcessor(ConsoleSpanExporter(plan.console)))
+    if plan.console.logs and plan.logs is not None:
+        exits.logs.append(SimpleLogRecordProcessor(ConsoleLogExporter(plan.console)))
+
+
+def _prometheus_page(routes: Routes, plan: Plan) -> PrometheusPage | None:
     """The pull endpoint, when asked for by option or by OTEL_METRICS_EXPORTER."""
-    named = any(route.name == "prometheus" for route in _of(routes, "metrics"))
+    named = any(route.name == "prometheus" for route in routes if route.signal == "metrics")
     if plan.metrics is None or not (plan.metrics.prometheus or named):
         return None
     from aumos_otel.exporters.prometheus import PrometheusPage  # noqa: PLC0415 - prometheus_client only when asked for
@@ -138,10 +159,6 @@ def describe(routes: Routes) -> list[dict[str, Any]]:
             line |= {"protocol": goal.protocol, "tls": goal.tls, "source": goal.source}
         described.append(line)
     return described
-
-
-def _of(routes: Routes, signal: Signal) -> Sequence[Route]:
-    return [route for route in routes if route.signal == signal]
 
 
 def _address(route: Route) -> str:
@@ -162,7 +179,3 @@ def _exporter(route: Route) -> Any:
             expected="an exporter that can be built without arguments",
             remedy="set what the exporter needs, or choose another",
         ) from error
-
-
-def _length_of(processor: Any) -> Any:
-    return lambda: _compat.queue_length(processor)

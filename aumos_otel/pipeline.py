@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aumos_otel import guard
 from aumos_otel._internal.crew import Crew
+from aumos_otel._internal.flow import end_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,6 +105,7 @@ class Wiring:
     log_handler: logging.Handler
     instrument: Callable[[Any], Any]
     llm_counts: Callable[[], Mapping[str, int]]
+    instrumentations: Callable[[], Sequence[Mapping[str, Any]]]
     teardown: list[Callable[[], object]] = field(default_factory=list)
 
 
@@ -146,7 +148,7 @@ class Telemetry:
 
     def describe(self) -> dict[str, Any]:
         """What was set up and where each value came from; plain data, no secrets."""
-        return dict(self._wiring.description)
+        return {**self._wiring.description, "instrumentations": list(self._wiring.instrumentations())}
 
     def amend(self, **facts: Any) -> None:
         """Add to what `describe` tells."""
@@ -161,6 +163,7 @@ class Telemetry:
         """
         if self._closed:
             return False
+        end_abandoned()
         lost_before = self._lost()
         in_time = self._crew.run([_bound(part.flush, timeout) for part in self._wiring.parts], timeout)
         return in_time and self._lost() == lost_before
@@ -181,6 +184,7 @@ class Telemetry:
             self._closed = True
         budget = self._wiring.shutdown_timeout if timeout is None else timeout
         self._stop_watching.set()
+        end_abandoned()
         atexit.unregister(self._at_exit)
         self._restore_signals()
         for undo in self._wiring.teardown:

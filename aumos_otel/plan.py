@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from aumos_otel._internal import quantities
 from aumos_otel._internal.values import boolean, names
 from aumos_otel.config import (
     OTLP,
     SIGNALS,
+    Capture,
     ConsoleOptions,
     Identity,
     LLMOptions,
@@ -34,10 +36,19 @@ _SECTIONS: dict[str, type[Options]] = {
     "logs": LogsOptions,
     "console": ConsoleOptions,
 }
+_CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURES: dict[str, Capture] = {"SPAN_ONLY": "span", "EVENT_ONLY": "event", "SPAN_AND_EVENT": "both"}
 #: Sections that ``False`` switches off; the console is off unless asked for.
 _SWITCHABLE = ("llm", "metrics", "logs", "console")
 _OTHERS = ("destinations", "identity", "instrumentations")
 _SCALARS = tuple(declared.name for declared in fields(Identity))
+#: Variables of the specification that do nothing here, and what to do instead.
+_WITHOUT_EFFECT = {
+    "OTEL_ENTITIES": "set OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_EXPERIMENTAL_CONFIG_FILE": "set OTEL_CONFIG_FILE",
+    "OTEL_EXPORTER_OTLP_SPAN_INSECURE": "set OTEL_EXPORTER_OTLP_TRACES_INSECURE",
+    "OTEL_EXPORTER_OTLP_METRIC_INSECURE": "set OTEL_EXPORTER_OTLP_METRICS_INSECURE",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Plan:
 
     ``exporters`` names what each signal leaves through, as OTEL_*_EXPORTER does.
     ``environ`` is where OTEL_* variables are read: empty when a configuration file stands in their place.
+    ``quantities`` are the numbers among them, with their defaults.
     ``sources`` tells for each option where its value came from.
     """
 
@@ -61,6 +73,7 @@ class Plan:
     instrumentations: bool | Mapping[str, bool]
     config_file: Any
     environ: Mapping[str, str]
+    quantities: Mapping[str, int | None]
     sources: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -93,8 +106,9 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
     warnings: list[str] = []
     config_file, section = _load_config_file(environ)
     scalars = Identity(**{name: given[name] for name in _SCALARS if name in given}).resolve(environ, section, sources)
-    if _disabled(environ, given, config_file, warnings):
-        scalars = Identity(enabled=False).resolve(environ, section, sources)
+    if _disabled(environ, sources["enabled"], config_file, warnings):
+        scalars = replace(scalars, enabled=False)
+        sources["enabled"] = "OTEL_SDK_DISABLED" if config_file is None else "OTEL_CONFIG_FILE"
     otel_environ = {} if config_file is not None else environ
     sections = {name: _section(name, given, environ, section, sources) for name in _SECTIONS}
     exporters = _exporters(given, otel_environ, warnings, file=config_file is not None)
@@ -107,7 +121,7 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
             expected="a callable over the ASGI scope",
             remedy='use aumos.from_headers(tenant_id="X-Tenant-ID")',
         )
-    llm = cast("LLMOptions | None", sections["llm"])
+    llm = _content_ceiling(cast("LLMOptions | None", sections["llm"]), environ, sources, warnings)
     if llm is not None and llm.content == "redacted":
         raise ConfigError(
             "llm.content",
@@ -119,6 +133,9 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
         ignored = sorted(name for name in environ if name.startswith("OTEL_") and name != "OTEL_CONFIG_FILE")
         if ignored:
             warnings.append("OTEL_CONFIG_FILE is set, these variables are ignored: " + ", ".join(ignored))
+    without_effect = [f"{name} ({remedy})" for name, remedy in _WITHOUT_EFFECT.items() if otel_environ.get(name)]
+    if without_effect:
+        warnings.append("these variables have no effect: " + ", ".join(without_effect))
     return Plan(
         scalars=scalars,
         sampling=cast("SamplingOptions", sections["sampling"]),
@@ -132,6 +149,7 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
         instrumentations=_instrumentations(given.get("instrumentations", True)),
         config_file=config_file,
         environ=otel_environ,
+        quantities=quantities.read(otel_environ, warnings.append),
         sources=sources,
         warnings=warnings,
     )
@@ -204,16 +222,37 @@ def _instrumentations(value: Any) -> bool | Mapping[str, bool]:
     )
 
 
-def _disabled(environ: Mapping[str, str], given: Mapping[str, Any], config_file: Any, warnings: list[str]) -> bool:
-    """OTEL_SDK_DISABLED as the specification says: only "true" disables; the argument beats it."""
-    if "enabled" in given:
-        return not given["enabled"]
+def _disabled(environ: Mapping[str, str], source: str, config_file: Any, warnings: list[str]) -> bool:
+    """OTEL_SDK_DISABLED as the specification says: only "true" disables; it decides when nothing of ours does."""
+    if source != "default":
+        return False
     if config_file is not None:
         return bool(config_file.disabled)
     word = environ.get("OTEL_SDK_DISABLED", "").strip().lower()
     if word not in ("", "true", "false"):
         warnings.append(f"OTEL_SDK_DISABLED: got {word!r}, expected true or false; false is used")
     return word == "true"
+
+
+def _content_ceiling(
+    llm: LLMOptions | None, environ: Mapping[str, str], sources: dict[str, str], warnings: list[str]
+) -> LLMOptions | None:
+    """OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: where content goes; NO_CONTENT beats every option."""
+    word = environ.get(_CAPTURE_VARIABLE, "").strip().upper()
+    if llm is None or not word:
+        return llm
+    if word == "NO_CONTENT":
+        sources["llm.content"] = _CAPTURE_VARIABLE
+        return replace(llm, content="none")
+    if word not in _CAPTURES:
+        allowed = ", ".join(("NO_CONTENT", *_CAPTURES))
+        warnings.append(f"{_CAPTURE_VARIABLE}: got {word!r}, expected one of {allowed}; it is ignored")
+        return llm
+    if sources["llm.capture"] == "default":
+        llm, sources["llm.capture"] = replace(llm, capture=_CAPTURES[word]), _CAPTURE_VARIABLE
+    if sources["llm.content"] == "default":
+        llm, sources["llm.content"] = replace(llm, content="full"), _CAPTURE_VARIABLE
+    return llm
 
 
 def _flag(variable: str, environ: Mapping[str, str]) -> bool:

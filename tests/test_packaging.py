@@ -57,8 +57,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_installed(installed: Path, code: str) -> str:
-    """Run code against the unpacked wheel, with neither the tree nor the current directory in the way."""
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    """Run code against the unpacked wheel, with neither the tree nor the current directory in the way, unmeasured."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment["PYTHONPATH"] = str(installed)
     command = [sys.executable, "-P", "-c", code]
     run = subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

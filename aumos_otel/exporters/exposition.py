@@ -183,7 +183,7 @@ def label_name(key: str) -> str:
     >>> label_name("http.route"), label_name("2nd"), label_name("__name__")
     ('http_route', '_2nd', '_name_')
     """
-    return _identifier(key, "[^a-zA-Z0-9_]")
+    return _identifier(key)
 
 
 @lru_cache(maxsize=4096)
@@ -203,12 +203,14 @@ def unit_word(unit: str) -> str:
     words = [_UNITS.get(top, top)]
     if per and bottom:
         words += ["per", _PER.get(bottom, bottom)]
-    return re.sub("_+", "_", re.sub("[^a-zA-Z0-9_]", "_", "_".join(words))).strip("_")
+    return re.sub("[^a-zA-Z0-9]+", "_", "_".join(words)).strip("_")
 
 
 @lru_cache(maxsize=4096)
 def metric_name(name: str, unit: str, kind: str) -> tuple[str, str]:
     """Family name and unit: the unit is part of the name, a counter's ``_total`` is not.
+
+    ``kind`` is that of OpenTelemetry: counter, updowncounter, gauge or histogram.
 
     >>> from aumos_otel.exporters.exposition import metric_name
     >>> metric_name("http.server.request.duration", "s", "histogram")
@@ -217,11 +219,11 @@ def metric_name(name: str, unit: str, kind: str) -> tuple[str, str]:
     ('requests', '')
     """
     word = "ratio" if unit == "1" and kind == "gauge" else unit_word(unit)
-    full = _identifier(name, "[^a-zA-Z0-9_:]")
+    full = _identifier(name)
     if kind == "counter":
         full = full.removesuffix("_total") or full
     if word and f"_{word}_" not in f"_{full}_":
-        full = _identifier(f"{full}_{word}", "[^a-zA-Z0-9_:]")
+        full = _identifier(f"{full}_{word}")
     return full, word if full.endswith(f"_{word}") else ""
 
 
@@ -282,7 +284,8 @@ def _scope_labels(scope: InstrumentationScope | None) -> list[tuple[str, str]]:
 def _family(metric: OtelMetric, found: dict[str, _Family], claims: Claims, report: Report) -> _Family | None:
     """The family that a metric belongs to, or None when it has to be left out."""
     kind = _kind(metric)
-    name, unit = metric_name(metric.name, metric.unit or "", "gauge" if isinstance(metric.data, Gauge) else kind)
+    additive_gauge = kind == "gauge" and isinstance(metric.data, Sum)
+    name, unit = metric_name(metric.name, metric.unit or "", "updowncounter" if additive_gauge else kind)
     owner = claims.take(name, kind)
     if owner is not None:
         report(f"{kind} {clean(metric.name)!r} is left out: its name {name!r} belongs to {owner}")
@@ -419,8 +422,9 @@ def _histogram_samples(name: str, key: dict[str, str], value: _Buckets) -> list[
     return samples
 
 
-def _identifier(text: str, invalid: str) -> str:
-    name = re.sub("_+", "_", re.sub(invalid, "_", text))
+def _identifier(text: str) -> str:
+    """Letters, digits and single underscores; the colon is for recording rules."""
+    name = re.sub("[^a-zA-Z0-9]+", "_", text)
     return name if name and not name[0].isdigit() else f"_{name}".replace("__", "_")
 
 

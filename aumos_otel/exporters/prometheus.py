@@ -6,8 +6,10 @@ exemplars when it asks for it, the classic text format otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -109,6 +111,8 @@ class PrometheusPage:
         self._leave_inherited()
         server, self._server = self._server, None
         if server is not None:
+            with contextlib.suppress(OSError):  # Linux wakes the waiting thread; elsewhere it looks up twice a second
+                server[0].socket.shutdown(socket.SHUT_RDWR)
             server[0].shutdown()
             server[0].server_close()
             server[1].join()

@@ -9,12 +9,13 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 from opentelemetry import metrics, trace
 from opentelemetry.trace import StatusCode
 from opentelemetry.util.http import (
+    ExcludeList,
     SanitizeValue,
     normalise_request_header_name,
     normalise_response_header_name,
-    parse_excluded_urls,
 )
 
+from aumos_otel.errors import ConfigError
 from aumos_otel.semconv import attributes as names
 from aumos_otel.semconv import metrics as metric_names
 from aumos_otel.semconv import spans as span_names
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Span
-    from opentelemetry.util.http import ExcludeList
 
     from aumos_otel.semconv.metrics import Metric
 
@@ -57,10 +57,13 @@ def excluded_urls(library: str, environ: Mapping[str, str]) -> ExcludeList | Non
     """The user's regular expressions for URLs to leave out; None when no variable is set.
 
     A variable that is set and empty excludes nothing.
+
+    Raises:
+        ConfigError: a word of the variable is no regular expression.
     """
     for variable in (f"OTEL_PYTHON_{library}_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS"):
         if variable in environ:
-            return parse_excluded_urls(environ[variable])
+            return ExcludeList(_patterns(variable, environ))
     return None
 
 
@@ -104,9 +107,9 @@ class HeaderCapture:
 
     def __init__(self, side: str, environ: Mapping[str, str]) -> None:
         prefix = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
-        self._request = _words(environ.get(f"{prefix}{side}_REQUEST", ""))
-        self._response = _words(environ.get(f"{prefix}{side}_RESPONSE", ""))
-        self._sanitize = SanitizeValue([*_SECRET_HEADERS, *_words(environ.get(f"{prefix}SANITIZE_FIELDS", ""))])
+        self._request = _patterns(f"{prefix}{side}_REQUEST", environ)
+        self._response = _patterns(f"{prefix}{side}_RESPONSE", environ)
+        self._sanitize = SanitizeValue([*_SECRET_HEADERS, *_patterns(f"{prefix}SANITIZE_FIELDS", environ)])
 
     def request(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
         """The wanted request headers as attributes."""
@@ -121,9 +124,9 @@ class HeaderCapture:
     ) -> dict[str, list[str]]:
         if not wanted:
             return {}
-        values: dict[str, str | list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name, value in headers:
-            values.setdefault(bytes(name).decode("latin-1"), []).append(bytes(value).decode("latin-1"))  # type: ignore[union-attr] - every value is a list here, the library's type is wider
+            values.setdefault(bytes(name).decode("latin-1"), []).append(bytes(value).decode("latin-1"))
         return self._sanitize.sanitize_header_values(values, wanted, spell)
 
 
@@ -175,5 +178,14 @@ def _histogram(meter: metrics.Meter, metric: Metric) -> Histogram:
     )
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _patterns(variable: str, environ: Mapping[str, str]) -> list[str]:
+    """The comma-separated regular expressions of a variable."""
+    patterns = [word.strip() for word in environ.get(variable, "").split(",") if word.strip()]
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(
+                variable, seen=pattern, expected=f"a regular expression ({error})", remedy="correct or unset it"
+            ) from None
+    return patterns

@@ -52,7 +52,7 @@ def from_headers(
     >>> identity({"type": "http", "headers": [(b"x-tenant-id", b"acme")]})
     {'tenant_id': 'acme'}
     """
-    named = {"tenant_id": tenant_id, "session_id": session_id, "user_id": user_id}
+    named: dict[str, Any] = {"tenant_id": tenant_id, "session_id": session_id, "user_id": user_id}
     given = {part: header for part, header in named.items() if header is not None}
     for part, header in given.items():
         if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):

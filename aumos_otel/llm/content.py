@@ -129,7 +129,7 @@ class _Plain:
             taken.append(self.value(entry))
         return taken
 
-    def value(self, value: object) -> object:
+    def value(self, value: object) -> object:  # noqa: PLR0911 - one return a kind of value
         """One plain value."""
         self._left -= _NODE_COST
         if value is None or type(value) is bool:

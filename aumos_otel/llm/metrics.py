@@ -141,7 +141,9 @@ def evaluation(score: float, bag: Bag) -> None:
 
 
 def _by_profile(pair: tuple[Metric, Metric], settings: LLMSettings) -> list[Metric]:
-    chosen = [metric for metric, wanted in zip(pair, (settings.legacy_names, settings.new_names), strict=True) if wanted]
+    chosen = [
+        metric for metric, wanted in zip(pair, (settings.legacy_names, settings.new_names), strict=True) if wanted
+    ]
     return chosen[:1] if pair[0] is pair[1] else chosen
 
 

@@ -67,7 +67,9 @@ def application(reader: Reader, addresses: Addresses, *, token: str, cookie: str
         Route("/api/arrivals", api.arrivals),
     ]
     guard = Middleware(PageAccess, token=token, cookie=cookie, refusal=page.refusal)
-    return Starlette(routes=routes, middleware=[guard], exception_handlers={404: page.missing, _BadQueryError: _bad_query})
+    return Starlette(
+        routes=routes, middleware=[guard], exception_handlers={404: page.missing, _BadQueryError: _bad_query}
+    )
 
 
 class _BadQueryError(ValueError):
@@ -195,7 +197,11 @@ class _Page:
 
     def _log_list(self, request: Request) -> dict[str, Any]:
         query = request.query_params
-        wanted = {"text": query.get("q", ""), "service": query.get("service", ""), "severity": _number(request, "severity", 0)}
+        wanted = {
+            "text": query.get("q", ""),
+            "service": query.get("service", ""),
+            "severity": _number(request, "severity", 0),
+        }
         return {
             "wanted": wanted,
             "logs": self._reader.logs(**wanted),

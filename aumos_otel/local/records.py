@@ -246,14 +246,19 @@ def _point(point: Any) -> tuple[Any, ...]:
     kind = type(point).__name__
     if kind == "NumberDataPoint":
         which = point.WhichOneof("value")
-        value = getattr(point, which) if which else None
+        value = _known(getattr(point, which)) if which else None
     else:
         count = _time(point.count, "count")
-        total = point.sum
+        total = _known(point.sum)
         if kind == "HistogramDataPoint":
             data = {"bounds": list(point.explicit_bounds), "counts": list(point.bucket_counts)}
         elif kind == "ExponentialHistogramDataPoint":
-            data = {"scale": point.scale, "zero_count": point.zero_count, "positive": _buckets(point.positive), "negative": _buckets(point.negative)}
+            data = {
+                "scale": point.scale,
+                "zero_count": point.zero_count,
+                "positive": _buckets(point.positive),
+                "negative": _buckets(point.negative),
+            }
         else:
             data = {"quantiles": [[item.quantile, item.value] for item in point.quantile_values]}
     if kind.endswith("HistogramDataPoint"):
@@ -297,6 +302,10 @@ def _time(value: int, what: str = "time") -> int:
     if value > _MAX_INTEGER:
         raise _UnusableError(f"{what} beyond 2^63")
     return int(value)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # neither SQLite nor JSON has NaN
 
 
 def _text(value: Any) -> str | None:

@@ -114,8 +114,10 @@ class Store(Reader):
         """
         if self._thread is None:
             with suppress_instrumentation():
-                self._open()
-            self._thread = threading.Thread(target=self._write_until_closed, name="aumos-otel-local-writer", daemon=True)
+                self._open_file()
+            self._thread = threading.Thread(
+                target=self._write_until_closed, name="aumos-otel-local-writer", daemon=True
+            )
             self._thread.start()
         return self
 
@@ -148,7 +150,7 @@ class Store(Reader):
             ) from None
         return work.answer
 
-    def _open(self) -> sqlite3.Connection:
+    def _open_file(self) -> sqlite3.Connection:
         self._connection, note = schema.open_for_writing(self.path)
         self._ids.clear()
         if note:
@@ -201,7 +203,7 @@ class Store(Reader):
                 work.answer.set_result(answer)
 
     def _commit(self, group: list[_Work]) -> list[wire.Outcome | wire.Rejection]:
-        connection = self._connection or self._open()
+        connection = self._connection or self._open_file()
         answers: list[wire.Outcome | wire.Rejection] = []
         fresh: dict[bytes, wire.Outcome] = {}
         connection.execute("BEGIN IMMEDIATE")
@@ -286,7 +288,7 @@ class Store(Reader):
         self.notes.append(note)
         logger.warning("%s", note)
         self._answered.clear()
-        self._open()
+        self._open_file()
 
     def _trim_to_size(self, connection: sqlite3.Connection) -> None:
         """Delete the oldest arrivals, whole traces at a time, while the database is too large."""

@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from aumos_otel import context, guard
-from aumos_otel.semconv import attributes, spans
+from aumos_otel.llm import nesting
+from aumos_otel.semconv import spans
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -35,18 +36,25 @@ class IdentityProcessor(SpanProcessor):
 
 
 class NestedUsageProcessor(SpanProcessor):
-    """Tells the enclosing LLM call about usage that somebody else's span carries."""
+    """Tells the enclosing LLM call about usage that somebody else's span reports."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Remember a span that started inside a call."""
+        with guard.swallow("processors.nested_usage"):
+            if span.context is not None and not _is_ours(span):
+                nesting.watch(span.context.span_id, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Look for usage on a finished span that is not ours."""
+        """Look for usage on a span that started inside a call."""
         with guard.swallow("processors.nested_usage"):
-            scope = span.instrumentation_scope
-            if span.parent is None or (scope is not None and scope.name == spans.SCOPE_AUMOS_OTEL_LLM):
-                return
-            if span.attributes and attributes.GEN_AI_USAGE_INPUT_TOKENS in span.attributes:
-                from aumos_otel.llm.spans import note_child_usage  # noqa: PLC0415 - only LLM services need it
+            if span.context is not None and not _is_ours(span):
+                scope = span.instrumentation_scope
+                nesting.settle(span.context.span_id, scope.name if scope else "", span.attributes or {})
 
-                note_child_usage(span.parent)
+
+def _is_ours(span: ReadableSpan) -> bool:
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == spans.SCOPE_AUMOS_OTEL_LLM
 
 
 class ExportProcessor(BatchSpanProcessor):

@@ -1,0 +1,180 @@
+"""httpx and httpx2: one client span for each request that goes to the network.
+
+Ours and not contrib's instrumentor: that one has no duration for requests that fail, keeps
+``api_key=…`` in `url.full`, and imports both libraries when either is used.
+"""
+
+from __future__ import annotations
+
+import functools
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
+from opentelemetry.trace import SpanKind
+
+from aumos_otel import guard
+from aumos_otel.instrumentation import conventions
+from aumos_otel.semconv import attributes as names
+from aumos_otel.semconv import metrics as metric_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType, TracebackType
+
+#: The two libraries have the same classes; openai >= 3 sends through the second.
+MODULES: Final = ("httpx", "httpx2")
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Client:
+    """What is decided once a process, and the patched transports."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.methods = conventions.known_methods(environ)
+        self.capture = conventions.HeaderCapture("CLIENT", environ)
+        self.instruments = conventions.Instruments()
+        self._excluded_urls = conventions.excluded_urls("HTTPX", environ)
+        self._undo: dict[str, list[Callable[[], None]]] = {}
+
+    def apply(self, module: ModuleType) -> None:
+        """Wrap the transports of ``httpx`` or ``httpx2``; once."""
+        if module.__name__ not in self._undo:
+            self._undo[module.__name__] = [
+                _replace(module.HTTPTransport, "handle_request", self._wrap),
+                _replace(module.AsyncHTTPTransport, "handle_async_request", self._wrap_async),
+            ]
+
+    def remove(self) -> None:
+        """Put the transports back as they were."""
+        while self._undo:
+            for undo in self._undo.popitem()[1]:
+                undo()  # where somebody has wrapped ours, it stays and lets everything through
+
+    def _wrap(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def handle_request(transport: Any, request: Any) -> Any:
+            call = self._open(request)
+            if call is None:
+                return original(transport, request)
+            with call:
+                response = original(transport, request)
+                call.answered(response)
+            return response
+
+        return handle_request
+
+    def _wrap_async(self, original: Any) -> Any:
+        @functools.wraps(original)
+        async def handle_async_request(transport: Any, request: Any) -> Any:
+            call = self._open(request)
+            if call is None:
+                return await original(transport, request)
+            with call:
+                response = await original(transport, request)
+                call.answered(response)
+            return response
+
+        return handle_async_request
+
+    def _open(self, request: Any) -> Call | None:
+        """The span for this request, not yet current; None when there is to be none of ours."""
+        with guard.swallow("instrumentation.httpx"):
+            if not (self._undo and is_http_instrumentation_enabled()):
+                return None
+            if self._excluded_urls is not None and self._excluded_urls.url_disabled(str(request.url)):
+                return None
+            current = trace.get_current_span()
+            if conventions.is_foreign(current, SpanKind.CLIENT) and _is_contrib(current):
+                return None
+            self.instruments.refresh()
+            return Call(self, request)
+        return None
+
+
+class Call:
+    """One request on the wire: its span is current inside, and ends with the response's headers."""
+
+    __slots__ = ("_attributes", "_client", "_context", "_span", "_started", "_token")
+
+    def __init__(self, client: Client, request: Any) -> None:
+        self._client = client
+        self._attributes = _request_attributes(request, client)
+        method = self._attributes[names.HTTP_REQUEST_METHOD]
+        self._span = client.instruments.tracer.start_span(
+            "HTTP" if method == conventions.OTHER_METHOD else method,
+            kind=SpanKind.CLIENT,
+            attributes={
+                **self._attributes,
+                names.URL_FULL: conventions.redact_url(str(request.url)),
+                **client.capture.request(request.headers.raw),
+            },
+        )
+        self._context = trace.set_span_in_context(self._span)
+        with guard.swallow("instrumentation.httpx"):
+            propagate.inject(request.headers, self._context)
+        self._started = perf_counter()
+
+    def __enter__(self) -> None:
+        self._token = otel_context.attach(self._context)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        with guard.swallow("instrumentation.httpx"):
+            seconds = perf_counter() - self._started
+            if error is not None:
+                self._attributes[names.ERROR_TYPE] = conventions.error_type(error)
+                self._span.set_attribute(names.ERROR_TYPE, self._attributes[names.ERROR_TYPE])
+                conventions.record_error(self._span, error)
+            metric = metric_names.HTTP_CLIENT_REQUEST_DURATION
+            values = conventions.subset(self._attributes, metric)
+            self._client.instruments.client_duration.record(seconds, values, self._context)
+        with guard.swallow("instrumentation.httpx"):
+            self._span.end()
+        if not isinstance(error, GeneratorExit):  # then this runs in the context of whoever collects garbage
+            otel_context.detach(self._token)
+
+    def answered(self, response: Any) -> None:
+        """Note what the server said; from 400 on it is an error of this call."""
+        with guard.swallow("instrumentation.httpx"):
+            status = int(response.status_code)
+            result: dict[str, Any] = {names.HTTP_RESPONSE_STATUS_CODE: status}
+            version = str(response.http_version).removeprefix("HTTP/")
+            if version:
+                result[names.NETWORK_PROTOCOL_VERSION] = version
+            if status >= 400:  # noqa: PLR2004 - client errors begin there
+                result[names.ERROR_TYPE] = str(status)
+                conventions.record_error(self._span, None)
+            self._attributes |= result
+            self._span.set_attributes(result | self._client.capture.response(response.headers.raw))
+
+
+def _request_attributes(request: Any, client: Client) -> dict[str, Any]:
+    url = request.url
+    port = url.port or _DEFAULT_PORTS.get(url.scheme)
+    return {
+        **conventions.method_attributes(request.method, client.methods),
+        names.SERVER_ADDRESS: url.host,
+        **({names.SERVER_PORT: port} if port else {}),
+    }
+
+
+def _is_contrib(span: Any) -> bool:
+    return str(span.instrumentation_scope.name).startswith("opentelemetry.instrumentation.httpx")
+
+
+def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], None]:
+    """Wrap a method of a class; returns what undoes it, unless somebody has wrapped it again since."""
+    original = getattr(owner, name)
+    ours = wrap(original)
+
+    def undo() -> None:
+        if getattr(owner, name) is ours:
+            setattr(owner, name, original)
+
+    setattr(owner, name, ours)
+    return undo

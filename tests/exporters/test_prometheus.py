@@ -1,0 +1,695 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import prometheus_client
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families
+
+from aumos_otel import guard
+from aumos_otel._internal import listeners
+from aumos_otel.exporters.exposition import families, label_name, metric_name
+from aumos_otel.exporters.prometheus import PrometheusPage
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+CUMULATIVE = AggregationTemporality.CUMULATIVE
+
+
+@pytest.fixture
+def registry():
+    """A registry of its own, without the process metrics."""
+    return CollectorRegistry(auto_describe=True)
+
+
+@pytest.fixture
+def page(registry):
+    """A page on a free port."""
+    page = PrometheusPage(port=0, registry=registry)
+    yield page
+    page.stop()
+
+
+@pytest.fixture
+def provide(page):
+    """Start the page and hand out meter providers that feed it."""
+    providers = []
+
+    def provide(*, resource=None, views=(), **options):
+        provider = MeterProvider(
+            [page.reader], resource or Resource({}), views=views, shutdown_on_exit=False, **options
+        )
+        providers.append(provider)
+        assert page.start() is None
+        return provider
+
+    yield provide
+    for provider in providers:
+        provider.shutdown()
+
+
+@pytest.fixture
+def meter(provide):
+    """A meter of scope ``app`` whose metrics are on the page."""
+    return provide().get_meter("app")
+
+
+def scrape(page, accept="text/plain", query=""):
+    """The body and content type of one scrape."""
+    request = urllib.request.Request(page.url + query, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return response.read().decode(), response.headers["Content-Type"]
+
+
+def samples(page, accept=OPENMETRICS):
+    """Samples of one scrape by name, parsed as what was asked for."""
+    text, _ = scrape(page, accept)
+    parse = (
+        openmetrics_parser.text_string_to_metric_families if accept == OPENMETRICS else text_string_to_metric_families
+    )
+    found = {}
+    for family in parse(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(sample)
+    return found
+
+
+def value(page, name, accept=OPENMETRICS):
+    """The value of the one series of that name."""
+    (sample,) = samples(page, accept)[name]
+    return sample.value
+
+
+def test_page_shows_our_metrics_beside_the_users_own(page, registry, meter):
+    """A metric of prometheus_client and a metric of OpenTelemetry are on one page, in both formats."""
+    prometheus_client.Counter("mine", "My own.", registry=registry).inc(2)
+    meter.create_counter("http.requests", "{request}", "Requests.").add(3)
+
+    for accept in (OPENMETRICS, "text/plain"):
+        assert value(page, "mine_total", accept) == 2
+        assert value(page, "http_requests_total", accept) == 3
+
+
+def test_format_is_negotiated(page, meter):
+    """Who asks for OpenMetrics gets it, everybody else gets the classic text."""
+    text, kind = scrape(page, OPENMETRICS)
+    assert kind.startswith("application/openmetrics-text")
+    assert text.endswith("# EOF\n")
+
+    text, kind = scrape(page, "*/*")
+    assert kind.startswith("text/plain")
+    assert "# EOF" not in text
+
+
+def test_exemplars_name_the_trace_and_nothing_else(page, provide):
+    """Counters and histogram buckets carry trace and span id; an attribute that a view dropped stays out."""
+    meter = provide(views=[View(instrument_name="*", attribute_keys=set())]).get_meter("app")
+    counter, histogram = meter.create_counter("calls"), meter.create_histogram("wait", "s")
+    with TracerProvider(shutdown_on_exit=False).get_tracer("t").start_as_current_span("work") as span:
+        counter.add(1, {"user.id": "u-1"})
+        histogram.record(7)
+        meter.create_gauge("load").set(1)
+    trace_id = f"{span.get_span_context().trace_id:032x}"
+    span_id = f"{span.get_span_context().span_id:016x}"
+
+    found = samples(page)
+
+    assert found["calls_total"][0].exemplar.labels == {"trace_id": trace_id, "span_id": span_id}
+    marked = [sample for sample in found["wait_seconds_bucket"] if sample.exemplar]
+    assert [(sample.labels["le"], sample.exemplar.value) for sample in marked] == [("10.0", 7.0)]
+    assert found["load"][0].exemplar is None
+    assert "trace_id" not in scrape(page)[0]
+
+
+def test_exemplar_without_a_trace_is_left_out(page, provide):
+    """A measurement outside of a trace leads nowhere, so it is no exemplar."""
+    meter = provide(exemplar_filter=AlwaysOnExemplarFilter()).get_meter("app")
+    meter.create_counter("calls").add(1)
+
+    assert samples(page)["calls_total"][0].exemplar is None
+
+
+def test_flush_leaves_the_exemplars_to_the_next_scrape(page, provide):
+    """`force_flush` of the provider collects nothing from the page's reader."""
+    provider = provide()
+    counter = provider.get_meter("app").create_counter("calls")
+    with TracerProvider(shutdown_on_exit=False).get_tracer("t").start_as_current_span("work"):
+        counter.add(1)
+    provider.force_flush()
+
+    assert samples(page)["calls_total"][0].exemplar is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "kind", "expected"),
+    [
+        ("http.server.request.duration", "s", "histogram", "http_server_request_duration_seconds"),
+        ("gen_ai.client.token.usage", "{token}", "histogram", "gen_ai_client_token_usage"),
+        ("process.memory.usage", "By", "gauge", "process_memory_usage_bytes"),
+        ("memory.bytes.used", "By", "gauge", "memory_bytes_used"),
+        ("cpu.utilization", "1", "gauge", "cpu_utilization_ratio"),
+        ("jobs", "1", "counter", "jobs"),
+        ("jobs_total", "", "counter", "jobs"),
+        ("io.total", "By", "counter", "io_bytes"),
+        ("net.speed", "By/s", "gauge", "net_speed_bytes_per_second"),
+        ("queue.time", "ms", "histogram", "queue_time_milliseconds"),
+        ("odd..name--x", "", "gauge", "odd_name_x"),
+        ("1st.place", "", "gauge", "_1st_place"),
+        ("rule:name", "", "gauge", "rule_name"),
+        ("active", "1", "updowncounter", "active"),
+        ("größe", "", "gauge", "gr_e"),
+        ("", "", "gauge", "_"),
+    ],
+)
+def test_names_follow_the_compatibility_specification(name, unit, kind, expected):
+    """Units become words at the end, what Prometheus does not know becomes one underscore."""
+    assert metric_name(name, unit, kind)[0] == expected
+
+
+def test_up_down_counter_of_unit_one_is_no_ratio(page, meter):
+    """Only gauges of unit 1 are ratios; a count of things is not."""
+    meter.create_up_down_counter("active", "1").add(2)
+    meter.create_gauge("share", "1").set(0.5)
+
+    found = samples(page)
+
+    assert found["active"][0].value == 2
+    assert found["share_ratio"][0].value == 0.5
+
+
+def test_scope_and_resource_are_on_the_page(page, provide):
+    """Each series names its scope; `target_info` has the resource."""
+    provider = provide(resource=Resource({"service.name": "chat", "process.pid": 7}))
+    provider.get_meter("app", "1.2", attributes={"team": "a"}).create_counter("calls").add(1)
+
+    found = samples(page)
+
+    assert found["target_info"][0].labels == {"service_name": "chat", "process_pid": "7"}
+    assert found["calls_total"][0].labels == {
+        "otel_scope_name": "app",
+        "otel_scope_version": "1.2",
+        "otel_scope_team": "a",
+    }
+
+
+def test_label_values_of_any_type_are_strings(page, meter):
+    """Booleans, numbers and sequences are written as JSON, anything else as its text."""
+    given = {"b": True, "n": None, "i": 3, "f": 0.5, "s": ["a", 1], "o": b"x", "u": "é"}
+    meter.create_counter("calls").add(1, given)
+
+    labels = samples(page)["calls_total"][0].labels
+
+    assert {key: labels[key] for key in given} == {
+        "b": "true",
+        "n": "null",
+        "i": "3",
+        "f": "0.5",
+        "s": '["a", 1]',
+        "o": "b'x'",
+        "u": "é",
+    }
+
+
+def test_equal_label_names_share_one_label(page, meter):
+    """Values of keys that become equal are joined with ``;`` in the order of the keys."""
+    meter.create_counter("calls").add(1, {"x_y": "second", "x.y": "first"})
+
+    assert samples(page)["calls_total"][0].labels["x_y"] == "first;second"
+
+
+def test_series_that_become_equal_are_added_up(page, meter):
+    """No count is lost when two attribute sets, or two metric names, become one series."""
+    counter = meter.create_counter("jobs.done")
+    counter.add(1, {"a.b": "x"})
+    counter.add(2, {"a_b": "x"})
+    meter.create_counter("jobs_done").add(4, {"a.b": "x"})
+    wait = meter.create_histogram("wait", "s")
+    wait.record(1, {"a.b": "x"})
+    wait.record(2, {"a_b": "x"})
+
+    found = samples(page)
+
+    assert [sample.value for sample in found["jobs_done_total"]] == [7]
+    assert [sample.value for sample in found["wait_seconds_count"]] == [2]
+    assert [sample.value for sample in found["wait_seconds_sum"]] == [3]
+    assert page.problems() == ()
+
+
+def test_of_two_gauges_of_one_name_the_newer_stays(page, meter):
+    """Two gauges that become one series cannot be added up; that one is missing is reported."""
+    meter.create_gauge("load", "").set(1, {"a.b": "x"})
+    meter.create_gauge("load", "").set(2, {"a_b": "x"})
+
+    assert value(page, "load") in (1, 2)
+    assert "two series became load" in page.problems()[0]
+
+
+def test_first_description_wins(page, meter):
+    """Metrics of one name are one family with one HELP line."""
+    meter.create_counter("jobs.done", description="First.").add(1, {"n": 1})
+    meter.create_counter("jobs_done", description="Second.").add(1, {"n": 2})
+
+    text, _ = scrape(page, OPENMETRICS)
+
+    assert text.count("# HELP jobs_done ") == 1
+    assert "# HELP jobs_done First." in text
+    assert len(samples(page)["jobs_done_total"]) == 2
+
+
+def test_metric_of_another_type_is_left_out_and_counted(page, meter, caplog):
+    """A name has one type; the later metric is named in the log, once, and counted by the guard."""
+    before = guard.swallowed().get("exporters.prometheus.left_out", 0)
+    meter.create_counter("jobs.done").add(1)
+    meter.create_up_down_counter("jobs_done").add(5)
+
+    for _ in range(3):
+        assert value(page, "jobs_done_total") == 1
+
+    assert guard.swallowed()["exporters.prometheus.left_out"] == before + 1
+    assert [line for line in caplog.messages if "'jobs_done' is left out" in line] == [
+        "Prometheus page: gauge 'jobs_done' is left out: its name 'jobs_done' belongs to the counter 'jobs_done'"
+    ]
+
+
+def test_metric_that_claims_the_name_of_a_histogram_series_is_left_out(page, meter):
+    """A gauge named like a histogram's ``_count`` would make the page invalid."""
+    meter.create_histogram("wait", "s").record(1)
+    meter.create_gauge("wait.seconds.count").set(9)
+
+    assert value(page, "wait_seconds_count") == 1
+    assert len(page.problems()) == 1
+
+
+def test_users_metric_of_the_same_name_keeps_the_page_valid(page, registry, meter):
+    """A family of both sides is merged when the types agree, else the later one is reported."""
+    prometheus_client.Counter("jobs", "Mine.", registry=registry).inc(1)
+    prometheus_client.Gauge("calls", "Mine.", registry=registry).set(1)
+    meter.create_counter("jobs").add(2)
+    meter.create_counter("calls").add(2)
+
+    found = samples(page)
+
+    assert sorted(sample.value for sample in found["jobs_total"]) == [1, 2]
+    assert "is left out" in page.problems()[0]
+
+
+def test_second_target_info_is_left_out(page, registry, provide):
+    """The user's own ``target_info`` and ours do not both appear."""
+    registry.set_target_info({"mine": "yes"})
+    provide(resource=Resource({"service.name": "chat"}))
+
+    assert [sample.labels for sample in samples(page)["target_info"]] == [{"mine": "yes"}]
+
+
+def test_surrogates_do_not_break_a_scrape(page, registry, provide):
+    """Text that cannot be encoded is spelled out, ours and the user's own, wherever it is."""
+    meter = provide(resource=Resource({"r\ud800": "\udfff"})).get_meter("s\ud800")
+    meter.create_counter("calls", "", "d\ud800").add(1, {"k\ud800": "v\ud800", "nul": "\0"})
+    prometheus_client.Counter("mine", "d\ud800", ["l"], registry=registry).labels("\ud800é").inc()
+
+    for accept in (OPENMETRICS, "text/plain"):
+        found = samples(page, accept)
+        assert found["calls_total"][0].labels["k_"] == "v\\ud800"
+        assert found["mine_total"][0].labels == {"l": "\\ud800é"}
+
+
+def test_histogram_buckets_are_cumulative(page, provide):
+    """Buckets count what is at most their edge; the last one counts all."""
+    view = View(instrument_name="*", aggregation=ExplicitBucketHistogramAggregation([0.5, 1]))
+    wait = provide(views=[view]).get_meter("app").create_histogram("wait", "s")
+    for seconds in (0.1, 0.5, 1, 9):
+        wait.record(seconds)
+
+    buckets = {sample.labels["le"]: sample.value for sample in samples(page)["wait_seconds_bucket"]}
+
+    assert buckets == {"0.5": 2, "1.0": 3, "+Inf": 4}
+    assert value(page, "wait_seconds_sum") == 10.6
+
+
+def test_attribute_named_le_is_kept_under_another_name(page, meter):
+    """A histogram's own ``le`` wins, as Prometheus does with labels of a target."""
+    meter.create_histogram("wait").record(1, {"le": "mine"})
+
+    assert samples(page)["wait_count"][0].labels["exported_le"] == "mine"
+
+
+def test_exponential_histogram_becomes_a_classic_one(page, provide):
+    """All values are in buckets of at most a quarter of a power of two, in order."""
+    view = View(instrument_name="*", aggregation=ExponentialBucketHistogramAggregation())
+    wait = provide(views=[view]).get_meter("app").create_histogram("wait", "s")
+    values = [0, 0.001, 0.1, 1, 1, 3, 1000]
+    for seconds in values:
+        wait.record(seconds)
+
+    found = samples(page)["wait_seconds_bucket"]
+
+    for sample in found:
+        bound = float(sample.labels["le"])
+        assert sample.value == sum(seconds <= bound for seconds in values)
+    assert len(found) < 100
+    assert value(page, "wait_seconds_sum") == sum(values)
+
+
+def test_counter_without_a_valid_value_is_left_out(page, meter):
+    """A counter below zero would make the page invalid; the rest of the page stays."""
+    meter.create_observable_counter("bad", [lambda _options: [Observation(-1)]])
+    meter.create_counter("good").add(1)
+
+    assert value(page, "good_total") == 1
+    assert "without a valid value" in page.problems()[0]
+
+
+def test_raising_callback_costs_its_own_metric_alone(page, meter):
+    """An observable instrument that raises does not take the page down."""
+
+    def fail(_options):
+        raise RuntimeError
+
+    meter.create_observable_gauge("bad", [fail])
+    meter.create_observable_counter("good", [lambda _options: [Observation(4)]])
+
+    assert value(page, "good_total") == 4
+
+
+def test_failing_collection_leaves_the_users_metrics(page, registry, meter, monkeypatch):
+    """When our side fails it is counted, and the user's own metrics are still served."""
+    prometheus_client.Gauge("mine", "My own.", registry=registry).set(1)
+    monkeypatch.setattr(page.reader, "take", lambda: 1 / 0)
+
+    assert value(page, "mine") == 1
+    assert guard.swallowed()["exporters.prometheus.collect"] >= 1
+
+
+def test_single_metrics_can_be_asked_for(page, registry, meter):
+    """``?name[]=`` selects samples of ours too."""
+    prometheus_client.Gauge("mine", "My own.", registry=registry).set(1)
+    meter.create_counter("calls").add(1)
+
+    text, _ = scrape(page, query="?name[]=calls_total")
+
+    assert [family.name for family in text_string_to_metric_families(text)] == ["calls"]
+
+
+def test_own_page_of_the_user_has_our_metrics(page, registry, meter):
+    """The registry holds our metrics, so `generate_latest` of an existing route shows them."""
+    meter.create_counter("calls").add(1)
+
+    assert b"calls_total" in generate_latest(registry)
+
+
+def test_custom_collector_is_left_as_it_is(page, registry, meter):
+    """A collector that hands out the same family again is not changed by the page."""
+    family = GaugeMetricFamily("mine", "My own.", value=1)
+
+    class Collector:
+        def collect(self):
+            return [family]
+
+    registry.register(Collector())
+    for _ in range(2):
+        assert value(page, "mine") == 1
+    assert len(family.samples) == 1
+
+
+def test_scrapes_at_the_same_time_are_complete(page, meter):
+    """Each of many parallel scrapes sees every series."""
+    counter = meter.create_counter("calls")
+    for number in range(50):
+        counter.add(1, {"n": number})
+
+    with ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda _: len(samples(page)["calls_total"]), range(24)))
+
+    assert pages == [50] * 24
+
+
+def test_port_in_use_is_a_problem_in_words(page, registry, meter, caplog):
+    """A second worker gets no endpoint: the reason and remedy are returned and logged, nothing is raised."""
+    taken = page.url.rpartition(":")[2].removesuffix("/metrics")
+    second = PrometheusPage(port=int(taken), registry=CollectorRegistry())
+
+    problem = second.start()
+
+    assert f"127.0.0.1:{taken}" in problem
+    assert "AUMOS_OTEL_PROMETHEUS_PORT" in problem
+    assert problem in caplog.messages
+    second.stop()
+    assert scrape(page)
+
+
+def test_owner_of_a_port_is_named():
+    """On Linux the process that listens is named by its id; a free port has none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        owner = listeners.owner_of(port)
+
+    assert owner.startswith("pid ")
+    assert listeners.owner_of(port) is None
+
+
+def test_metrics_are_in_the_registry_even_without_an_endpoint(registry):
+    """Where the port is taken, the user's own route still shows our metrics."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        page = PrometheusPage(port=server.getsockname()[1], registry=registry)
+        provider = MeterProvider([page.reader], shutdown_on_exit=False)
+        assert page.start() is not None
+        provider.get_meter("app").create_counter("calls").add(1)
+
+        assert b"calls_total" in generate_latest(registry)
+        provider.shutdown()
+    assert b"calls_total" not in generate_latest(registry)
+
+
+@pytest.mark.parametrize("host", ["256.0.0.1", "bad\ud800host", "192.0.2.1"])
+def test_unusable_host_is_a_problem_in_words(host, monkeypatch):
+    """A host that is none, or not of this machine, is reported and not raised."""
+    monkeypatch.setattr(socket, "getaddrinfo", _resolve_offline)
+    page = PrometheusPage(host=host, port=0, registry=CollectorRegistry())
+
+    assert "no Prometheus page" in page.start()
+    page.stop()
+
+
+def _resolve_offline(host, port, *args, **kwargs):
+    host.encode("idna")
+    if host == "256.0.0.1":
+        raise socket.gaierror(-2, "Name or service not known")
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+
+
+def test_stop_ends_thread_port_and_registration(registry):
+    """After `stop` nothing is left, a second `stop` is harmless, and the page can start again."""
+    page = PrometheusPage(port=0, registry=registry)
+    threads = set(threading.enumerate())
+    MeterProvider([page.reader], shutdown_on_exit=False).get_meter("app").create_counter("calls").add(1)
+
+    for _ in range(2):
+        assert page.start() is None
+        assert page.start() is None
+        assert value(page, "calls_total") == 1
+        page.stop()
+        page.stop()
+
+    assert set(threading.enumerate()) == threads
+    assert b"calls_total" not in generate_latest(registry)
+
+
+def test_shutdown_of_the_provider_closes_the_page(page, provide):
+    """Who shuts the meter provider down needs to do no more."""
+    provide().shutdown()
+
+    with pytest.raises(OSError, match="refused"):
+        scrape(page)
+
+
+def test_registration_collects_nothing(page, registry):
+    """Starting the page does not call observable instruments."""
+    called = []
+    provider = MeterProvider([page.reader], shutdown_on_exit=False)
+    provider.get_meter("app").create_observable_gauge("g", [lambda _options: called.append(1) or []])
+
+    page.start()
+    page.stop()
+
+    assert called == []
+    provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:1/metrics"), ("::", "http://[::1]:1/metrics"), ("h", "http://h:1/metrics")],
+)
+def test_url_can_be_opened(host, url):
+    """An address that means every interface is shown as loopback, IPv6 in brackets."""
+    assert PrometheusPage(host=host, port=1, registry=CollectorRegistry()).url == url
+
+
+def test_forked_child_gets_an_endpoint_of_its_own():
+    """In a child `start` leaves the parent's socket alone and serves the child's numbers on a port of its own."""
+    script = """
+        import os, sys, urllib.request
+        from opentelemetry.sdk.metrics import MeterProvider
+        from prometheus_client import CollectorRegistry
+        from aumos_otel.exporters.prometheus import PrometheusPage
+
+        page = PrometheusPage(port=0, registry=CollectorRegistry())
+        counter = MeterProvider([page.reader]).get_meter("app").create_counter("calls")
+        page.start()
+        parent_url = page.url
+
+        def shown(url):
+            return urllib.request.urlopen(url, timeout=10).read().decode()
+
+        child = os.fork()
+        counter.add(1 if child == 0 else 2)
+        if child == 0:
+            assert page.start() is None
+            assert page.url != parent_url
+            assert 'calls_total{otel_scope_name="app"} 1.0' in shown(page.url), shown(page.url)
+            page.stop()
+            sys.exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert 'calls_total{otel_scope_name="app"} 2.0' in shown(parent_url)
+        page.stop()
+        print("both served")
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "both served\n", done.stderr
+
+
+# Any text that may reach us, with the characters that break expositions well represented.
+awkward = st.text(
+    st.one_of(st.characters(), st.characters(categories=["Cs"]), st.sampled_from('ab._:{}"\\\n\r\0 #=,\u2028')),
+    max_size=12,
+)
+attributes = st.dictionaries(
+    awkward, st.one_of(awkward, st.booleans(), st.none(), st.integers(), st.floats(), st.lists(awkward)), max_size=4
+)
+numbers = st.builds(
+    NumberDataPoint,
+    attributes=attributes,
+    start_time_unix_nano=st.just(0),
+    time_unix_nano=st.integers(0, 10),
+    value=st.one_of(st.integers(), st.floats()),
+)
+
+
+@st.composite
+def histogram_points(draw):
+    """A histogram's data point, with bounds as a view may have them."""
+    bounds = draw(st.lists(st.floats(), max_size=4))
+    counts = draw(st.lists(st.integers(0, 9), min_size=len(bounds) + 1, max_size=len(bounds) + 1))
+    return HistogramDataPoint(
+        draw(attributes), 0, 0, sum(counts), draw(st.floats()), tuple(counts), tuple(bounds), 0.0, 0.0
+    )
+
+
+points = st.one_of(
+    st.builds(Sum, st.lists(numbers, max_size=3), st.just(CUMULATIVE), st.booleans()),
+    st.builds(Gauge, st.lists(numbers, max_size=3)),
+    st.builds(Histogram, st.lists(histogram_points(), max_size=3), st.just(CUMULATIVE)),
+)
+metrics = st.lists(st.builds(Metric, awkward, st.one_of(awkward, st.none()), st.one_of(awkward, st.none()), points))
+scopes = st.builds(InstrumentationScope, awkward, awkward)
+collections = st.builds(
+    lambda resource, found: MetricsData(
+        [ResourceMetrics(Resource(resource), [ScopeMetrics(scope, listed, "") for scope, listed in found], "")]
+    ),
+    st.dictionaries(st.text(min_size=1, max_size=5), awkward, max_size=2),
+    st.lists(st.tuples(scopes, metrics), max_size=2),
+)
+
+
+@given(collections)
+@settings(deadline=None, max_examples=200)
+def test_whatever_was_recorded_parses(data):
+    """Names, labels, descriptions, units and values of any kind give a page that both parsers accept."""
+    reported = []
+    registry = CollectorRegistry()
+
+    class Collector:
+        def collect(self):
+            return families(data, reported.append)
+
+    registry.register(Collector())
+
+    strict = openmetrics.generate_latest(registry).decode()
+    classic = generate_latest(registry).decode()
+
+    names = [family.name for family in openmetrics_parser.text_string_to_metric_families(strict)]
+    assert len(names) == len(set(names))
+    seen = set()
+    for family in text_string_to_metric_families(classic):
+        for sample in family.samples:
+            series = (sample.name, frozenset(sample.labels.items()))
+            assert series not in seen
+            seen.add(series)
+
+
+@given(awkward)
+def test_label_names_are_valid_and_never_reserved(key):
+    """A label name has Prometheus' alphabet and never starts with two underscores."""
+    name = label_name(key)
+
+    assert name.isidentifier()
+    assert name.isascii()
+    assert not name.startswith("__")
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.b", "a_b", "a-b"]), st.integers(0, 100)), min_size=1))
+def test_sums_are_preserved_by_merging(additions):
+    """What was added to counters whose names collide is all on the page."""
+    totals = {}
+    for name, amount in additions:
+        totals[name] = totals.get(name, 0) + amount
+    listed = [
+        Metric(name, "", "", Sum([NumberDataPoint({}, 0, 0, total)], CUMULATIVE, is_monotonic=True))
+        for name, total in totals.items()
+    ]
+    data = MetricsData([ResourceMetrics(Resource({}), [ScopeMetrics(InstrumentationScope("s"), listed, "")], "")])
+    reported = []
+
+    (family,) = families(data, reported.append)
+
+    assert [sample.value for sample in family.samples] == [sum(totals.values())]
+    assert reported == []
