@@ -6,10 +6,24 @@ the function that needs it does the next best public thing.
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk import _configuration
+
+from aumos_otel.errors import ConfigError
+
+try:
+    import_module("opentelemetry.propagate")
+except ValueError as error:  # the API looks its propagators up when it is imported
+    raise ConfigError(
+        "OTEL_PROPAGATORS",
+        seen=os.environ.get("OTEL_PROPAGATORS"),
+        expected="a comma-separated list of installed propagators",
+        remedy="correct or unset it, or install the package that provides the propagator",
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +32,10 @@ if TYPE_CHECKING:
 
 #: Private names that this SDK version lacks.
 MISSING: list[str] = []
+
+
+#: What the stock HTTP exporter sends of its own.
+_OWN_HEADERS = ("content-type", "user-agent", "Content-Encoding")
 
 
 def _require(owner: Any, name: str) -> Any:
@@ -57,6 +75,23 @@ def queue_length(processor: Any) -> int:
     """Records that wait in a stock batch processor; 0 when the SDK hides them."""
     queue = getattr(getattr(processor, "_batch_processor", None), "_queue", ())
     return len(queue)
+
+
+def enable(provider: Any) -> None:
+    """Undo what a provider of the SDK read from OTEL_SDK_DISABLED: `aumos_otel.plan` has decided."""
+    if hasattr(provider, "_disabled"):
+        provider._disabled = False  # noqa: SLF001 - this module is where private names live
+
+
+def use_only_headers(exporter: Any, headers: Mapping[str, str]) -> None:
+    """Send ``headers`` alone: the stock HTTP exporter adds those of OTEL_EXPORTER_OTLP_HEADERS, maybe another's key."""
+    client: Any = getattr(exporter, "_client", None)
+    present = getattr(client, "_headers", None)
+    if present is None:
+        MISSING.append(f"{type(exporter).__name__}._client._headers")
+        return
+    own = {key: value for key, value in present.items() if key in _OWN_HEADERS}
+    client._headers = own | dict(headers)  # noqa: SLF001 - this module is where private names live
 
 
 def update_resource(provider: Any, resource: Resource) -> bool:

@@ -6,8 +6,6 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Literal, Never
 
-from opentelemetry import propagate
-
 from aumos_otel import build, plan, resource
 from aumos_otel.errors import AlreadyConfiguredError
 from aumos_otel.providers import propagator
@@ -114,11 +112,11 @@ def _configure(given: dict[str, Any], *, zero_code: bool) -> Telemetry:
         if _current is not None:
             return _again(_current, given)
         wanted = plan.resolve(given, os.environ)
+        propagator.install(wanted.scalars.propagators, wanted.scalars.baggage_hosts)
         if wanted.disabled:
             telemetry = build.disabled(wanted)
         else:
             identity = resource.build(**build.identity_arguments(wanted), environ=wanted.environ)
-            propagate.set_global_textmap(propagator.build(wanted.scalars.propagators, wanted.scalars.baggage_hosts))
             telemetry = build.pipeline(wanted, identity)
         _current, _current_arguments, _zero_code = telemetry, given, zero_code
         return telemetry

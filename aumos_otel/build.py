@@ -6,6 +6,7 @@ joined: our processors are added to it, and `describe()` says which guarantees a
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from dataclasses import asdict, dataclass, field
@@ -17,8 +18,10 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from aumos_otel import _compat, destinations, instrumentation, resource
+from aumos_otel._internal.values import log_level
 from aumos_otel.delivery.ledger import Ledger
 from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
+from aumos_otel.processors.logs import StandardLibraryHandler
 from aumos_otel.providers import logger as logger_provider
 from aumos_otel.providers import meter as meter_provider
 from aumos_otel.providers import sampler as span_sampler
@@ -44,6 +47,10 @@ _LOST = {
 }
 
 
+#: The SDK's and contrib's variables for a handler on the root logger: ours, too, stays off when told so.
+_ROOT_HANDLER = ("OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED", "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION")
+
+
 @dataclass(slots=True)
 class _Site:
     """What the building steps share."""
@@ -64,6 +71,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     if plan.config_file is not None:
         _apply_config_file(plan.config_file)
     site = _Site(plan, identity)
+    _set_internal_log_level(site)
     sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
     routes = destinations.plan_routes(plan)
     instrumentation.check(os.environ)
@@ -104,6 +112,21 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     for warning in plan.warnings:
         log.warning("%s", warning)
     return telemetry
+
+
+def _set_internal_log_level(site: _Site) -> None:
+    """OTEL_LOG_LEVEL is for what the SDK and we say about ourselves, not for the application's records."""
+    word = site.plan.environ.get("OTEL_LOG_LEVEL", "").strip()
+    if not word:
+        return
+    try:
+        level = log_level(word)
+    except ValueError as error:
+        site.plan.warnings.append(f"OTEL_LOG_LEVEL: got {word!r}, expected {error}; it is ignored")
+        return
+    for logger in (logging.getLogger("opentelemetry"), log):
+        site.teardown.append(functools.partial(logger.setLevel, logger.level))
+        logger.setLevel(level)
 
 
 def disabled(plan: Plan) -> Telemetry:
@@ -179,7 +202,15 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
         for processor in exporting:
             site.parts.append(_processor_part("traces", processor))
         return
-    provider = tracer_provider.build(site.resource, sampler, exporting, extra, environ=plan.environ, paused=site.switch)
+    provider = tracer_provider.build(
+        site.resource,
+        sampler,
+        exporting,
+        extra,
+        environ=plan.environ,
+        quantities=plan.quantities,
+        paused=site.switch,
+    )
     site.own.append(provider)
     trace.set_tracer_provider(provider)
     site.providers["traces"] = _owner(trace.get_tracer_provider(), provider)
@@ -235,7 +266,7 @@ def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
         site.providers["logs"] = f"joined {_origin(current)}: {_LOST['logs']}"
         site.parts += [_processor_part("logs", processor) for processor in exporting]
     else:
-        provider = logger_provider.build(site.resource, exporting, extra, plan.environ)
+        provider = logger_provider.build(site.resource, exporting, extra, plan.environ, plan.quantities)
         site.own.append(provider)
         _logs.set_logger_provider(provider)
         site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)
@@ -243,6 +274,8 @@ def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
             Part("logs", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
         )
     options = plan.logs
+    if any(plan.environ.get(variable, "").strip().lower() == "false" for variable in _ROOT_HANDLER):
+        return StandardLibraryHandler(options, provider, site.switch)
     installation = logger_provider.Installation(options, provider, site.switch)
     site.teardown.append(installation.remove)
     root = logging.getLogger()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from aumos_otel import _compat
-from aumos_otel._internal import discovery
+from aumos_otel._internal import discovery, quantities
 from aumos_otel._internal.entry_points import load_entry_point
 from aumos_otel.delivery import target
 from aumos_otel.delivery.accounting import AccountingLogExporter, AccountingMetricExporter, AccountingSpanExporter
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from aumos_otel.pipeline import Switch
     from aumos_otel.plan import Plan
 
+_EXPORT_TIMEOUT: dict[Signal, str] = {
+    "traces": "OTEL_BSP_EXPORT_TIMEOUT",
+    "metrics": "OTEL_METRIC_EXPORT_TIMEOUT",
+    "logs": "OTEL_BLRP_EXPORT_TIMEOUT",
+}
 _FORCED_PROTOCOL = {"otlp_proto_grpc": "grpc", "otlp_proto_http": "http/protobuf"}
 
 
@@ -58,7 +63,8 @@ def plan_routes(plan: Plan) -> Routes:
                 if exporter in _FORCED_PROTOCOL:
                     environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"] = _FORCED_PROTOCOL[exporter]
                 for otlp in plan.destinations:
-                    goal = target.resolve(otlp, signal, environ, plan.sources, local)
+                    longest = (plan.quantities[_EXPORT_TIMEOUT[signal]] or quantities.LARGEST) / 1000
+                    goal = target.resolve(otlp, signal, environ, plan.sources, local=local, longest=longest)
                     routes.append(Route(otlp.name, signal, goal))
             else:
                 routes.append(Route(exporter, signal, None))
@@ -107,16 +113,17 @@ def _add(exits: Exits, route: Route, plan: Plan, ledger: Ledger, switch: Switch)
         return
     account = ledger.open(route.name, route.signal, _address(route))
     if route.signal == "metrics":
-        exits.readers.append(
-            periodic_reader(AccountingMetricExporter(exporter, account, switch), cast("MetricsOptions", plan.metrics))
-        )
+        counting = AccountingMetricExporter(exporter, account, switch)
+        exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
         return
     processor: Any
     if route.signal == "traces":
-        processor = ExportProcessor(AccountingSpanExporter(exporter, account, switch))
+        batch = quantities.batch_options(plan.quantities, "OTEL_BSP")
+        processor = ExportProcessor(AccountingSpanExporter(exporter, account, switch), **batch)
         exits.spans.append(processor)
     else:
-        processor = LogExportProcessor(AccountingLogExporter(exporter, account, switch))
+        batch = quantities.batch_options(plan.quantities, "OTEL_BLRP")
+        processor = LogExportProcessor(AccountingLogExporter(exporter, account, switch), **batch)
         exits.logs.append(processor)
     account.queue_length = lambda: _compat.queue_length(processor)
 

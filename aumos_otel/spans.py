@@ -78,7 +78,7 @@ class SpanMaker:
     def __call__(self, function: F, /) -> F:
         """``function`` with a span around each call."""
         target = underlying(function)
-        name: str = self._name or getattr(target, "__qualname__", type(target).__qualname__)
+        name = self._name or str(getattr(target, "__qualname__", type(target).__qualname__))
         return wrap(function, lambda _args, _kwargs: _begin(name, self._attributes))
 
     def __enter__(self) -> Span:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 #: Overrides the directory of the state file.
@@ -64,10 +65,10 @@ def read() -> LocalBackend | None:
         if not _is_private(path.parent.lstat()):
             return None
         content = _read_private(path)
-        backend = LocalBackend(**json.loads(content)) if content is not None else None
-    except (OSError, ValueError, TypeError, RecursionError):
+        backend = _parse(content) if content is not None else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return backend if backend is not None and _is_valid(backend) and _is_running(backend) else None
+    return backend if backend is not None and _is_running(backend) else None
 
 
 def write(backend: LocalBackend) -> None:
@@ -137,14 +138,15 @@ def _read_private(path: Path) -> bytes | None:
     return content if len(content) <= _MAX_BYTES else None
 
 
-def _is_valid(backend: LocalBackend) -> bool:
-    return (
-        type(backend.pid) is int
-        and backend.pid > 0
-        and type(backend.started) in (int, float)
-        and isinstance(backend.token, str)
-        and all(isinstance(url, str) and _is_loopback(url) for url in (backend.otlp, backend.ui))
-    )
+def _parse(content: bytes) -> LocalBackend:
+    """What the file says; raises ValueError or TypeError if that is not a backend of this machine."""
+    fields: Any = json.loads(content)
+    types: dict[str, Any] = {"pid": int, "started": (int, float), "otlp": str, "ui": str, "token": str}
+    if not all(isinstance(fields[name], kind) for name, kind in types.items()):
+        raise TypeError("a field of another type")
+    if fields["pid"] <= 0 or not (_is_loopback(fields["otlp"]) and _is_loopback(fields["ui"])):
+        raise ValueError("not a process of this machine")
+    return LocalBackend(**{name: fields[name] for name in types})
 
 
 def _is_loopback(url: str) -> bool:

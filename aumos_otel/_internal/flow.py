@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import wrapt
 from opentelemetry import context as otel_context
 
+from aumos_otel import guard
 from aumos_otel._internal.attachment import Attachment
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ else:
     Proxy = wrapt.BaseObjectProxy
 
 T = TypeVar("T")
+
+#: Results of plain Python whose work is still to come.
+LAZY = (GeneratorType, AsyncGeneratorType, CoroutineType)
 
 #: Modules whose code may hold a lock that ending a span needs.
 _LOCK_HOLDERS = (
@@ -68,18 +72,20 @@ class Flow:
     """Runs the steps of one operation, which ends as abandoned when nobody refers to the flow any more.
 
     Give a running ``operation``, or ``begin`` to start it with the first step.
+
+    Attributes:
+        last_look: if set, gives a result to tell the operation before it ends.
     """
 
-    __slots__ = ("_begin", "_context", "_operation", "_watch", "_watched")
+    __slots__ = ("_begin", "_context", "_operation", "_watch", "_watched", "last_look")
 
-    def __init__(
-        self, operation: Operation | None = None, begin: Callable[[], Operation | None] | None = None
-    ) -> None:
+    def __init__(self, operation: Operation | None = None, begin: Callable[[], Operation | None] | None = None) -> None:
         self._begin = begin
         self._operation = operation
         self._context = operation.context if operation is not None else None
         self._watch: AsyncGenerator[None, None] | None = None
         self._watched: list[Operation] = []
+        self.last_look: Callable[[], object] | None = None
 
     def step(self, advance: Callable[..., T], *args: object) -> T:
         """Run ``advance``, which gives the next item."""
@@ -144,9 +150,15 @@ class Flow:
         operation = self.detach()
         if operation is None:
             return
+        self._look(operation)
         if isinstance(error, StopIteration) and error.value is not None:
             operation.returned(error.value)
         operation.ended(None if isinstance(error, (StopIteration, StopAsyncIteration)) else error)
+
+    def tell(self, value: object) -> None:
+        """Tell the operation of a result that the work gave."""
+        if self._operation is not None:
+            self._operation.returned(value)
 
     def detach(self) -> Operation | None:
         """Give the operation away, still running."""
@@ -179,9 +191,16 @@ class Flow:
             with suppress(RuntimeError):  # it is the one that is ending the operation just now
                 _drive(watch.aclose())
 
+    def _look(self, operation: Operation) -> None:
+        look, self.last_look = self.last_look, None
+        if look is not None:
+            with guard.swallow("flow.last_look"):
+                operation.returned(look())
+
     def __del__(self) -> None:
         operation = self.detach()
         if operation is not None:
+            self._look(operation)
             abandon(operation)
 
 

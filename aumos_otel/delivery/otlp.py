@@ -10,6 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aumos_otel import _compat
+from aumos_otel._internal.entry_points import load_entry_point
+from aumos_otel.errors import ConfigError
+
 if TYPE_CHECKING:
     from aumos_otel.config import Signal
     from aumos_otel.delivery.target import Target
@@ -22,34 +26,70 @@ _CLASSES: dict[tuple[str, Signal], tuple[str, str]] = {
     ("grpc", "metrics"): ("opentelemetry.exporter.otlp.proto.grpc.metric_exporter", "OTLPMetricExporter"),
     ("grpc", "logs"): ("opentelemetry.exporter.otlp.proto.grpc._log_exporter", "OTLPLogExporter"),
 }
+_COMPRESSIONS = {"gzip": "Gzip", "deflate": "Deflate", "none": "NoCompression"}
 
 
 def build_exporter(target: Target) -> Any:
-    """The stock exporter for ``target``; it connects on first export, not now."""
+    """The stock exporter for ``target``; it connects on first export, not now.
+
+    Raises:
+        ConfigError: the transport refuses a variable that it reads itself, or its credentials.
+    """
     module, name = _CLASSES[target.protocol, target.signal]
     exporter_class = getattr(import_module(module), name)
-    options = _grpc_options(target) if target.protocol == "grpc" else _http_options(target)
-    return exporter_class(endpoint=target.url, **options)
+    try:
+        options = _grpc_options(target) if target.protocol == "grpc" else _http_options(target)
+        exporter = exporter_class(endpoint=target.url, **options)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"OTLP exporter for {target.signal} ({target.protocol})",
+            seen=f"{type(error).__name__}: {error}",
+            expected="OTEL_EXPORTER_OTLP_* variables and certificate files that the transport accepts",
+            remedy="correct or unset them",
+        ) from error
+    if target.protocol == "http/protobuf" and "headers" in target.options:
+        _compat.use_only_headers(exporter, target.options["headers"])
+    return exporter
 
 
 def _http_options(target: Target) -> dict[str, Any]:
-    options = dict(target.options)
-    if "certificate" in options:
-        options["certificate_file"] = options.pop("certificate")
-    if "compression" in options:
-        compression = import_module("opentelemetry.exporter.otlp.proto.http").Compression
-        options["compression"] = compression.Gzip if options["compression"] == "gzip" else compression.NoCompression
-    return options
+    given = target.options
+    compression = import_module("opentelemetry.exporter.otlp.proto.http").Compression
+    return {
+        "headers": given.get("headers"),
+        "timeout": given["timeout"],
+        "compression": compression[_COMPRESSIONS[given["compression"]]],
+        "certificate_file": given.get("certificate"),
+        "client_key_file": given.get("client_key"),
+        "client_certificate_file": given.get("client_certificate"),
+        "session": _credentials(target),
+    }
 
 
 def _grpc_options(target: Target) -> dict[str, Any]:
-    grpc = import_module("grpc")
-    options = dict(target.options) | {"insecure": not target.tls}
-    if "certificate" in options:
-        roots = Path(options.pop("certificate")).read_bytes()
-        if target.tls:
-            options["credentials"] = grpc.ssl_channel_credentials(root_certificates=roots)
-    if "compression" in options:
-        gzip = options["compression"] == "gzip"
-        options["compression"] = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
-    return options
+    grpc, given = import_module("grpc"), target.options
+    files = (given.get(name) for name in ("certificate", "client_key", "client_certificate"))
+    return {
+        "headers": given.get("headers"),
+        "timeout": given["timeout"],
+        "compression": grpc.Compression[_COMPRESSIONS[given["compression"]]],
+        "insecure": not target.tls,
+        "credentials": (
+            _credentials(target)
+            or grpc.ssl_channel_credentials(*(Path(file).read_bytes() if file else None for file in files))
+            if target.tls
+            else None
+        ),
+    }
+
+
+def _credentials(target: Target) -> Any:
+    """What a credential provider of another package makes: a requests.Session, or grpc.ChannelCredentials."""
+    name = target.options.get("credential_provider")
+    if name is None:
+        return None
+    kind = "GRPC" if target.protocol == "grpc" else "HTTP"
+    subject = f"OTEL_PYTHON_EXPORTER_OTLP_{kind}_CREDENTIAL_PROVIDER"
+    return load_entry_point("opentelemetry_otlp_credential_provider", name, subject)()

@@ -11,7 +11,7 @@ The AumOS rules for endpoints meet the specification's variables here:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from aumos_otel._internal.values import choice, endpoint, number, readable_file
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from aumos_otel._internal.values import Parser
     from aumos_otel.config import OTLP, Protocol, Signal
 
+#: Seconds for one export, as the specification has it.
+DEFAULT_TIMEOUT: Final = 10.0
+#: A larger OTEL_EXPORTER_OTLP_TIMEOUT is in milliseconds.
+LONGEST_IN_SECONDS: Final = 300
+
 _DEFAULT_PORTS: dict[Protocol, int] = {"grpc": 4317, "http/protobuf": 4318}
 _PROTOCOL_OF_PORT: dict[int, Protocol] = {port: protocol for protocol, port in _DEFAULT_PORTS.items()}
 
@@ -33,8 +38,10 @@ class Target:
     """One signal's way out.
 
     ``url`` is what the transport gets: a full URL for HTTP, ``scheme://host:port`` for grpc.
-    ``source`` says where the endpoint came from.  ``options`` are further keyword arguments
-    of the transport; what is not there the transport reads from its OTEL_* variables.
+    ``source`` says where the endpoint came from.  ``options`` may hold ``headers``, ``timeout`` in
+    seconds, ``compression``, the files ``certificate``, ``client_key`` and ``client_certificate``,
+    and the name of a ``credential_provider``.  Headers that are not there the transport reads from
+    its OTEL_* variables.
     """
 
     signal: Signal
@@ -46,7 +53,13 @@ class Target:
 
 
 def resolve(
-    otlp: OTLP, signal: Signal, environ: Mapping[str, str], sources: Mapping[str, str], local: LocalBackend | None
+    otlp: OTLP,
+    signal: Signal,
+    environ: Mapping[str, str],
+    sources: Mapping[str, str],
+    *,
+    local: LocalBackend | None,
+    longest: float,
 ) -> Target:
     """Decide where ``signal`` goes.
 
@@ -56,6 +69,7 @@ def resolve(
         environ: the environment variables, empty when a configuration file stands in their place.
         sources: where each option came from.
         local: a running embedded backend; used when nothing names an endpoint.
+        longest: seconds that one export may take at most.
 
     Raises:
         ConfigError: an OTEL_EXPORTER_OTLP_* variable cannot be used.
@@ -75,8 +89,7 @@ def resolve(
     if protocol == "http/protobuf":
         url += parts.path if as_is else f"{parts.path.rstrip('/')}/v1/{signal}"
         url += f"?{parts.query}" if parts.query else ""
-    _check_variables(environ, signal)
-    return Target(signal, protocol, url, tls, source, _options(otlp))
+    return Target(signal, protocol, url, tls, source, _options(otlp, signal, environ, protocol, longest))
 
 
 def _endpoint(
@@ -107,14 +120,42 @@ def _protocol(scheme: str, port: int | None, wanted: str | None, *, explicit: bo
     return "http/protobuf"
 
 
-def _options(otlp: OTLP) -> dict[str, Any]:
+def _options(
+    otlp: OTLP, signal: Signal, environ: Mapping[str, str], protocol: Protocol, longest: float
+) -> dict[str, Any]:
+    timeout = otlp.timeout or _variable(environ, signal, "TIMEOUT", _timeout) or DEFAULT_TIMEOUT
+    compression = otlp.compression or _variable(environ, signal, "COMPRESSION", choice("gzip", "deflate", "none"))
     given = {
         "headers": otlp.headers,
-        "timeout": otlp.timeout,
-        "compression": otlp.compression,
-        "certificate": otlp.certificate,
+        "timeout": min(timeout, longest),
+        "compression": compression or "none",
+        "certificate": otlp.certificate or _variable(environ, signal, "CERTIFICATE", readable_file),
+        "client_key": _variable(environ, signal, "CLIENT_KEY", readable_file),
+        "client_certificate": _variable(environ, signal, "CLIENT_CERTIFICATE", readable_file),
+        "credential_provider": _credential_provider(environ, signal, protocol),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _timeout(value: str) -> float:
+    """Seconds; 0 is as long as it takes.
+
+    The specification counts milliseconds, the Python SDK has always read seconds: nobody means
+    more than five minutes, or less than 0.3 seconds.
+    """
+    given = number(0, 2**31)(value)
+    if given == 0:
+        return float("inf")
+    seconds: float = given if given <= LONGEST_IN_SECONDS else given / 1000
+    return seconds
+
+
+def _credential_provider(environ: Mapping[str, str], signal: Signal, protocol: Protocol) -> str | None:
+    prefix = f"OTEL_PYTHON_EXPORTER_OTLP_{'GRPC' if protocol == 'grpc' else 'HTTP'}"
+    for variable in (f"{prefix}_{signal.upper()}_CREDENTIAL_PROVIDER", f"{prefix}_CREDENTIAL_PROVIDER"):
+        if environ.get(variable, "").strip():
+            return environ[variable].strip()
+    return None
 
 
 def _variable(environ: Mapping[str, str], signal: Signal, suffix: str, parse: Parser) -> Any:
@@ -123,14 +164,6 @@ def _variable(environ: Mapping[str, str], signal: Signal, suffix: str, parse: Pa
         if environ.get(variable, "").strip():
             return _parsed(variable, environ[variable], parse)
     return None
-
-
-def _check_variables(environ: Mapping[str, str], signal: Signal) -> None:
-    """Refuse at start what the transport would only stumble over later."""
-    _variable(environ, signal, "TIMEOUT", number(0.001, 86400, " seconds"))
-    _variable(environ, signal, "COMPRESSION", choice("gzip", "deflate", "none"))
-    for suffix in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
-        _variable(environ, signal, suffix, readable_file)
 
 
 def _parsed(variable: str, value: str, parse: Parser) -> Any:

@@ -1,31 +1,31 @@
 """A stand-in for a model provider: speaks the OpenAI protocol on loopback, always the same way.
 
-Chat completions, responses (both also as a stream) and embeddings, with token counts that
-follow from the text alone, and a ledger of every token that it told a client about.  A prompt
-that contains a fault in double brackets, such as ``[[rate_limit]]``, is answered with it.
+Chat completions and responses (both also as a stream), embeddings, and a ledger of every token
+that a client was told about.  A prompt that contains a fault in double brackets, such as
+``[[rate_limit]]``, is answered with that fault.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
+import itertools
 import json
 import re
-import struct
 import threading
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from aumos_otel.demo import openai_protocol as protocol
+from aumos_otel.demo.model import MODELS, tokens
 from aumos_otel.demo.serving import AppServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
 
@@ -35,26 +35,8 @@ BROKEN_STREAM: Final = "broken_stream"
 SLOW_START: Final = "slow_start"
 FAULTS: Final = (RATE_LIMIT, SERVER_ERROR, BROKEN_STREAM, SLOW_START)
 
-#: Models and the release that answers for each, as a provider does it.
-MODELS: Final = {
-    "gpt-5-mini": "gpt-5-mini-2025-08-07",
-    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
-    "text-embedding-3-small": "text-embedding-3-small",
-}
-
-_ANSWERS: Final = (
-    "A 6 mm masonry bit fits that wall plug. Drill a little deeper than the plug is long.",
-    "Use exterior wood screws of stainless steel. They cost more and do not stain the oak.",
-    "Yes, the blade fits both saws. Unplug the saw before you change it.",
-    "Two coats are enough on bare plaster. Let the first one dry for four hours.",
-    "That hinge carries twelve kilograms. Take three of them for a door of this size.",
-)
-_FAULT: Final = re.compile(r"\[\[(" + "|".join(FAULTS) + r")\]\]")
-_TOKEN: Final = re.compile(r"\s*(?:\w+|[^\w\s])")
-_REASONING: Final = 8
-_CACHE_STEP: Final = 8
-_DIMENSIONS: Final = 16
-_CREATED: Final = 1_780_000_000
+_MARK: Final = re.compile(r"\[\[(" + "|".join(FAULTS) + r")\]\]")
+_PIECES_BEFORE_BREAK: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +44,22 @@ class Reported:
     """What clients were told, in all.
 
     Attributes:
-        calls: answers that carried a usage.
-        requests: everything that was asked.
+        requests: everything that was asked of a model.
         failures: requests that were refused or broken off on purpose.
+        calls: answers that carried a usage; the tokens are theirs.
     """
 
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
     requests: int = 0
     failures: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class BrokenOffError(Exception):
+    """Raised inside a response to cut its connection."""
 
 
 class ModelServer:
@@ -81,8 +67,8 @@ class ModelServer:
 
     Args:
         port: 0 takes a free one.
-        chunk_delay: seconds between two chunks of a stream.
-        slow_start: seconds before the first chunk under the fault ``slow_start``.
+        chunk_delay: seconds between two events of a stream.
+        slow_start: seconds before the first event under the fault ``slow_start``.
 
     Attributes:
         base_url: for the client's ``base_url``, ending in ``/v1``.
@@ -101,18 +87,19 @@ class ModelServer:
         self._chunk_delay = chunk_delay
         self._slow_start = slow_start
         self._script: deque[str] = deque()
+        self._ids = itertools.count(1)
         self._reported = Reported()
         self._lock = threading.Lock()
-        self._server = AppServer(self.application(), port)
+        self._server = AppServer(self._application(), port)
         self.base_url = f"{self._server.address}/v1"
 
-    def __enter__(self) -> ModelServer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> ModelServer:
+    def start(self) -> Self:
         """Serve; returns when the server answers."""
         self._server.start()
         return self
@@ -131,13 +118,105 @@ class ModelServer:
         """Answer the next requests with these faults, one each, whatever they ask."""
         self._script.extend(faults)
 
-    def application(self) -> Starlette:
-        """The ASGI application alone."""
+    def _application(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/v1/chat/completions", self._handler(self._chat), methods=["POST"]),
-                Route("/v1/responses", self._handler(self._responses), methods=["POST"]),
-                Route("/v1/embeddings", self._handler(self._embeddings), methods=["POST"]),
-                Route("/v1/models/{name}", self._model),
+                Route("/v1/chat/completions", self._asked(self._chat), methods=["POST"]),
+                Route("/v1/responses", self._asked(self._responses), methods=["POST"]),
+                Route("/v1/embeddings", self._asked(self._embeddings), methods=["POST"]),
+                Route("/v1/models/{name}", _model),
             ]
         )
+
+    def _asked(
+        self, answer: Callable[[dict[str, Any], str | None], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """A handler that counts the request and refuses it if that is its fault."""
+
+        async def handle(request: Request) -> Response:
+            body = await request.json()
+            fault = self._fault(body)
+            self._count(requests=1, failures=int(fault in FAULTS and fault != SLOW_START))
+            if fault == RATE_LIMIT:
+                return _error(429, "Rate limit reached", "rate_limit_exceeded")
+            if fault == SERVER_ERROR:
+                return _error(500, "The server had an error", "server_error")
+            return await answer(body, fault)
+
+        return handle
+
+    def _fault(self, body: dict[str, Any]) -> str | None:
+        if self._script:
+            return self._script.popleft()
+        conversation = protocol.conversation(body)
+        found = _MARK.search(conversation[-1][1]) if conversation else None
+        return found[1] if found else None
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            so_far = {field.name: getattr(self._reported, field.name) for field in fields(Reported)}
+            self._reported = Reported(**{name: count + more.get(name, 0) for name, count in so_far.items()})
+
+    def _tell(self, usage: protocol.Told) -> None:
+        """Enter into the ledger what an answer says about its tokens."""
+        self._count(
+            calls=1,
+            input_tokens=usage.input_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+        )
+
+    async def _chat(self, body: dict[str, Any], fault: str | None) -> Response:
+        return await self._send(protocol.Chat(body, next(self._ids)), fault, stream=bool(body.get("stream")))
+
+    async def _responses(self, body: dict[str, Any], fault: str | None) -> Response:
+        return await self._send(protocol.Responses(body, next(self._ids)), fault, stream=bool(body.get("stream")))
+
+    async def _send(self, answer: protocol.Answer, fault: str | None, *, stream: bool) -> Response:
+        if stream:
+            return StreamingResponse(self._events(answer, fault), media_type="text/event-stream")
+        if fault == SLOW_START:
+            await asyncio.sleep(self._slow_start)
+        whole = json.dumps(answer.whole())
+        if fault == BROKEN_STREAM:
+            return StreamingResponse(_cut(whole), media_type="application/json")
+        self._tell(answer.told)
+        return Response(whole, media_type="application/json")
+
+    async def _events(self, answer: protocol.Answer, fault: str | None) -> AsyncIterator[str]:
+        if fault == SLOW_START:
+            await asyncio.sleep(self._slow_start)
+        visible = 0
+        for event in answer.events():
+            visible += event.is_piece
+            if fault == BROKEN_STREAM and visible > _PIECES_BEFORE_BREAK:
+                raise BrokenOffError
+            if event.tells_usage:
+                self._tell(answer.told)
+            yield event.line
+            if self._chunk_delay:
+                await asyncio.sleep(self._chunk_delay)
+
+    async def _embeddings(self, body: dict[str, Any], _fault: str | None) -> Response:
+        given = body["input"]
+        texts = [given] if isinstance(given, str) else [str(text) for text in given]
+        told = protocol.Told(input_tokens=sum(len(tokens(text)) for text in texts))
+        self._tell(told)
+        return JSONResponse(protocol.embeddings(body, texts, told))
+
+
+async def _cut(whole: str) -> AsyncIterator[str]:
+    yield whole[: len(whole) // 2]
+    raise BrokenOffError
+
+
+async def _model(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in MODELS:
+        return _error(404, f"The model {name!r} does not exist", "model_not_found")
+    return JSONResponse({"id": name, "object": "model", "created": protocol.CREATED, "owned_by": "demo"})
+
+
+def _error(status: int, message: str, code: str) -> Response:
+    return JSONResponse({"error": {"message": message, "type": code, "param": None, "code": code}}, status)

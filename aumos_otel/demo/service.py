@@ -19,19 +19,18 @@ import httpx
 import openai
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
 import aumos_otel as aumos
 from aumos_otel import llm
+from aumos_otel.demo import STATUS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import Request
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-#: Where the service writes its last `Status`, as JSON, when the demo asks for it.
-STATUS_FILE: Final = "AUMOS_OTEL_DEMO_STATUS"
 MODEL: Final = "gpt-5-mini"
 _INSTRUCTIONS: Final = "You are the assistant of a hardware shop. Answer in two sentences."
 
@@ -54,8 +53,13 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Close the clients at the end, and tell the demo what was sent."""
     async with model, catalog:
         yield
-    if STATUS_FILE in os.environ:
-        Path(os.environ[STATUS_FILE]).write_text(json.dumps(telemetry.status().to_dict()), encoding="utf-8")
+    tell_demo()
+
+
+def tell_demo() -> None:
+    """Write the last status where the demo asks for it."""
+    if STATUS_VARIABLE in os.environ:
+        Path(os.environ[STATUS_VARIABLE]).write_text(json.dumps(telemetry.status().to_dict()), encoding="utf-8")
 
 
 app = FastAPI(title="chat-api", lifespan=lifespan)
@@ -100,7 +104,10 @@ async def health() -> dict[str, str]:
 async def refuse(_request: Request, error: openai.APIStatusError) -> Response:
     """Pass a rate limit on; the provider's own failures are a bad gateway."""
     logger.warning("the model refused: %d %s", error.status_code, error.message)
-    return JSONResponse({"detail": error.message}, error.status_code if error.status_code == httpx.codes.TOO_MANY_REQUESTS else httpx.codes.BAD_GATEWAY)
+    return JSONResponse(
+        {"detail": error.message},
+        error.status_code if error.status_code == httpx.codes.TOO_MANY_REQUESTS else httpx.codes.BAD_GATEWAY,
+    )
 
 
 @llm.chat(provider="openai", model=MODEL)

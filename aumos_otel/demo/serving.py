@@ -47,9 +47,9 @@ class AppServer:
             ws="none",
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
         self._ready = threading.Event()
+        self._server = _Server(config, self._ready)
+        self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -77,15 +77,20 @@ class AppServer:
         self._socket.close()
 
     def _run(self) -> None:
-        async def serve() -> None:
-            running = asyncio.create_task(self._server.serve([self._socket]))
-            while not self._server.started and not running.done():
-                await asyncio.sleep(0.005)
-            self._ready.set()
-            await running
-
         try:
             with suppress_instrumentation():  # what this process traces is the caller, not the far side
-                asyncio.run(serve())
+                asyncio.run(self._server.serve([self._socket]))
         finally:
             self._ready.set()
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._is_ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_ready.set()

@@ -59,7 +59,12 @@ def compare(sent: Sent, arrived: Totals, *, prices: str) -> list[Row]:
     kinds = arrived.spans_by_thing
     return [
         Row("traces", sent.requests, arrived.traces),
-        Row("spans", sent.spans, arrived.spans, " + ".join(f"{kinds[kind]} {_KINDS[kind]}" for kind in _KINDS if kinds[kind])),
+        Row(
+            "spans",
+            sent.spans,
+            arrived.spans,
+            " + ".join(f"{kinds[kind]} {_KINDS[kind]}" for kind in _KINDS if kinds[kind]),
+        ),
         Row("logs", sent.logs, arrived.logs, f"{arrived.logs_joined} joined to a trace"),
         Row("tokens in", sent.input_tokens, arrived.input_tokens, "as the model server reported"),
         Row("tokens out", sent.output_tokens, arrived.output_tokens, f"cost ${arrived.cost:.4f} (prices {prices})"),
@@ -80,7 +85,9 @@ def show(rows: list[Row], console: Console) -> None:
     table.add_row("", *(Text(title, style="dim") for title in ("sent", "arrived", "lost")), "")
     for row in rows:
         note = Text(f"   {row.note}", style="dim")
-        table.add_row(row.name, *map(_grouped, (row.sent, row.arrived, row.lost)), note, style="bold red" if row.lost else "")
+        table.add_row(
+            row.name, *map(_grouped, (row.sent, row.arrived, row.lost)), note, style="bold red" if row.lost else ""
+        )
     console.print(table, highlight=False)
 
 

@@ -139,7 +139,7 @@ class PrometheusPage:
     def _explain(self, error: Exception) -> str:
         owner = owner_of(self.port) if self.port else None
         by = f", {owner} has the port" if owner else ""
-        return (
+        return exposition.clean(
             f"no Prometheus page at {self.host}:{self.port}: {error}{by}; "
             "set AUMOS_OTEL_PROMETHEUS_PORT to a free port, or to 0 for any (several workers need that)"
         )

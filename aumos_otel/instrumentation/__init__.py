@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HeaderIdentity",
     "Report",
+    "check",
     "disable",
     "enable",
     "from_headers",
@@ -52,6 +53,7 @@ class _State:
     identity: IdentityOf | None
     on_lifespan_shutdown: Callable[[], object] | None
     fastapi_everywhere: bool = False
+    clients: set[str] = field(default_factory=set)
     reports: dict[str, Report] = field(default_factory=dict)
     patch: Patch | None = None
     client: Client | None = None
@@ -101,6 +103,21 @@ def enable(
             if report.state == "failed":
                 logger.warning("instrumentation %s (%s): %s", report.name, report.distribution, report.reason)
         return reports()
+
+
+def check(environ: Mapping[str, str]) -> None:
+    """Find a wrong value in a variable now, not at the first import of a library.
+
+    Raises:
+        ConfigError: a word of OTEL_PYTHON_*_EXCLUDED_URLS or of
+            OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_* is no regular expression.
+    """
+    from aumos_otel.instrumentation import conventions  # noqa: PLC0415 - not needed to import the package
+
+    for library in ("FASTAPI", "HTTPX"):
+        conventions.excluded_urls(library, environ)
+    for side in ("SERVER", "CLIENT"):
+        conventions.HeaderCapture(side, environ)
 
 
 def reports() -> list[Report]:
@@ -158,6 +175,7 @@ def _enable_built_in(library: str, switches: Switches, state: _State) -> Report:
         state.fastapi_everywhere = True
         _when_imported("fastapi.applications", _fastapi_imported)
     else:
+        state.clients.add(library)
         _when_imported(library, _httpx_imported)
     reason = "" if library in sys.modules else "takes effect when it is imported"
     return Report(library, registry.installed(library) or library, "enabled", reason)
@@ -193,7 +211,7 @@ def _fastapi_imported(module: ModuleType) -> None:
 
 def _httpx_imported(module: ModuleType) -> None:
     with guard.swallow("instrumentation.httpx"):
-        if _state is not None and _state.reports.get(module.__name__, _ENABLED).state == "enabled":
+        if _state is not None and module.__name__ in _state.clients:
             if _state.client is None:
                 from aumos_otel.instrumentation.httpx import Client  # noqa: PLC0415 - only with httpx
 
@@ -231,16 +249,3 @@ def _note(report: Report) -> None:
     if _state is not None:
         key = report.name if report.distribution == registry.OURS else f"{report.name} {report.distribution}"
         _state.reports[key] = report
-
-
-def check(environ: Mapping[str, str]) -> None:
-    """Find a wrong regular expression now, not at the first import of a library."""
-    from aumos_otel.instrumentation import conventions  # noqa: PLC0415 - not needed to import the package
-
-    for library in ("FASTAPI", "HTTPX"):
-        conventions.excluded_urls(library, environ)
-    for side in ("SERVER", "CLIENT"):
-        conventions.HeaderCapture(side, environ)
-
-
-_ENABLED = Report("", "", "enabled")

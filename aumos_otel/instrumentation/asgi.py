@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 from contextlib import nullcontext
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -48,6 +48,8 @@ LIFESPAN_BUDGET: Final = 5.0
 _MARK: Final = "aumos_otel"
 
 _LIFESPAN_ENDS: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"})
+_SERVER_ERROR: Final = 500
+
 #: Exceptions by which Starlette says that the client is gone: no error of the server.
 _CLIENT_LEFT: Final = ("ClientDisconnect", "WebSocketDisconnect")
 _PARTS: Final = ("tenant_id", "session_id", "user_id")
@@ -158,11 +160,11 @@ class Exchange:
     """One request or connection: its span is current inside, and ends with the response."""
 
     __slots__ = (
+        "_answered_at",
         "_attributes",
         "_context",
         "_ended",
         "_method",
-        "_root",
         "_scope",
         "_server",
         "_span",
@@ -174,9 +176,9 @@ class Exchange:
 
     def __init__(self, server: Server, scope: Scope, parent: otel_context.Context) -> None:
         self._server, self._scope = server, scope
-        self._root = scope.get("root_path") or ""
         self._status: int | None = None
         self._trailers = self._ended = False
+        self._answered_at: tuple[float, int] | None = None
         self._started = perf_counter()
         self._attributes, details = _request_attributes(scope, server)
         method = self._attributes.get(names.HTTP_REQUEST_METHOD, "WS")
@@ -206,9 +208,16 @@ class Exchange:
                 self._note(message)
             await send(message)
             if self._is_last(message):
-                self._end(None)
+                self._answered()
 
         return watching
+
+    def _answered(self) -> None:
+        """The response is complete; after a server error the exception is still on its way up to here."""
+        if self._answered_at is None:
+            self._answered_at = (perf_counter(), time_ns())
+        if self._status is not None and self._status < _SERVER_ERROR:
+            self._end(None)
 
     def _note(self, message: Message) -> None:
         kind = message["type"]
@@ -234,26 +243,26 @@ class Exchange:
         if self._ended:
             return
         self._ended = True
+        now, end_time = self._answered_at or (perf_counter(), None)
         with guard.swallow("instrumentation.asgi"):
-            seconds = perf_counter() - self._started
             http = self._scope["type"] == "http"
             if type(error).__name__ in _CLIENT_LEFT:
                 error = None
             elif http and self._status is None and (error is None or isinstance(error, Exception)):
-                self._status = 500  # what servers answer for an application that did not
+                self._status = _SERVER_ERROR  # what servers answer for an application that did not
             self._describe_result(error)
             if http:
                 metric = metric_names.HTTP_SERVER_REQUEST_DURATION
                 values = conventions.subset(self._attributes, metric)
-                self._server.instruments.server_duration.record(seconds, values, self._context)
+                self._server.instruments.server_duration.record(now - self._started, values, self._context)
         with guard.swallow("instrumentation.asgi"):
             self._count(-1)
         with guard.swallow("instrumentation.asgi"):
-            self._span.end()
+            self._span.end(end_time)
 
     def _describe_result(self, error: BaseException | None) -> None:
         result: dict[str, Any] = {}
-        route = routes.template(self._scope, self._root)
+        route = routes.template(self._scope)
         if route:
             result[names.HTTP_ROUTE] = route
             self._span.update_name(f"{self._method} {route}")
@@ -261,7 +270,7 @@ class Exchange:
             result[names.HTTP_RESPONSE_STATUS_CODE] = self._status
         if error is not None:
             result[names.ERROR_TYPE] = conventions.error_type(error)
-        elif self._status is not None and self._status >= 500:  # noqa: PLR2004 - server errors begin there
+        elif self._status is not None and self._status >= _SERVER_ERROR:
             result[names.ERROR_TYPE] = str(self._status)
         self._attributes |= result
         self._span.set_attributes(result)

@@ -15,31 +15,26 @@ if TYPE_CHECKING:
 _REST: Final = "/{path}"
 
 
-def template(scope: Mapping[str, Any], root_at_entry: str) -> str | None:
-    """The template, e.g. ``/items/{item_id}``; None when no route matched.
-
-    Args:
-        scope: as the router left it.
-        root_at_entry: its ``root_path`` before the application ran; it belongs to the template.
-    """
-    root = str(scope.get("root_path") or "")
-    prefix = _prefix(root, root_at_entry, scope.get("path_params") or {})
+def template(scope: Mapping[str, Any]) -> str | None:
+    """The template, e.g. ``/items/{item_id}``, with the application's root path; None when no route matched."""
+    root = str(scope.get("root_path") or "").rstrip("/")
+    base = str(scope.get("app_root_path", root)).rstrip("/")  # a mount leaves the application's own root path here
+    mounted = root.removeprefix(base)
+    prefix = base + _named(mounted, scope.get("path_params") or {})
     route = scope.get("route")
     if route is not None and not hasattr(route, "routes"):
         return prefix + _path(scope, route)
-    if len(root) > len(root_at_entry):
-        return prefix + _REST
     path = _path_of_endpoint(scope)
-    return None if path is None else prefix + path
+    if path is not None:
+        return prefix + path
+    return prefix + _REST if mounted else None
 
 
-def _prefix(root: str, root_at_entry: str, path_params: Mapping[str, Any]) -> str:
+def _named(mounted: str, path_params: Mapping[str, Any]) -> str:
     """The mounted part of the path, with values of path parameters put back to their names."""
-    mounted = root.removeprefix(root_at_entry)
-    if mounted:
-        for name, value in path_params.items():
-            mounted = f"{mounted}/".replace(f"/{value}/", f"/{{{name}}}/", 1).removesuffix("/")
-    return root_at_entry.rstrip("/") + mounted
+    for name, value in path_params.items():
+        mounted = f"{mounted}/".replace(f"/{value}/", f"/{{{name}}}/", 1).removesuffix("/")
+    return mounted
 
 
 def _path(scope: Mapping[str, Any], route: Any) -> str:

@@ -57,9 +57,12 @@ class Account:
         return self._readings[-1] if self._readings else Reading()
 
     def add(self, reading: Reading) -> None:
-        """A response; one with a known id replaces what was known of it."""
-        if reading.response_id is not None:
-            self._readings = [known for known in self._readings if known.response_id != reading.response_id]
+        """A response; one with a known id replaces what was known of it, but for a usage that it lacks."""
+        for known in self._readings:
+            if reading.response_id is not None and known.response_id == reading.response_id:
+                reading = replace(reading, usage=reading.usage or known.usage)
+                self._readings.remove(known)
+                break
         self._readings.append(reading)
 
     def set(self, usage: Usage) -> None:
@@ -82,14 +85,18 @@ class Account:
         self._counted_inside = self._counted_inside or counted
         self._missing_inside += missing
 
-    def settle(self, trace_id: int) -> tuple[list[Share], int]:
-        """What to tell, and the number of calls whose usage nobody knows."""
+    def settle(self, trace_id: int, *, has_output: bool) -> tuple[list[Share], int]:
+        """What to tell, and the number of calls whose usage is not (wholly) known.
+
+        ``has_output`` says that a usage without output tokens is no whole one.
+        """
         if self._counted_inside:
-            return [share for share in self._children if nesting.claim(trace_id, share.reading)], self._missing_inside
-        own = self._own()
-        if not own:
-            return [], max(1, self._missing_inside)
-        return [Share(reading, reading.usage or Usage()) for reading in own if nesting.claim(trace_id, reading)], 0
+            shares, missing = self._children, self._missing_inside
+        else:
+            shares = [Share(reading, reading.usage or Usage()) for reading in self._own()]
+            missing = 0 if shares else max(1, self._missing_inside)
+        shares = [share for share in shares if nesting.claim(trace_id, share.reading)]
+        return shares, missing + sum(has_output and share.usage.output_tokens is None for share in shares)
 
     def _own(self) -> list[Reading]:
         own = [reading for reading in self._readings if reading.usage is not None]
@@ -101,7 +108,9 @@ class Account:
         return [replace(self.newest, usage=replace(total, **given))]
 
 
-def tell(shares: list[Share], bag: Bag, settings: LLMSettings, context: Context) -> dict[str, float | int | str]:
+def tell(
+    shares: list[Share], bag: Bag, settings: LLMSettings, context: Context, *, has_output: bool
+) -> dict[str, float | int | str]:
     """Record the metrics of ``shares``; returns the attributes for the call's own span."""
     told: dict[str, float | int | str] = {}
     dollars: list[float] = []
@@ -110,11 +119,11 @@ def tell(shares: list[Share], bag: Bag, settings: LLMSettings, context: Context)
         if share.to_metrics:
             metrics.tokens(share.usage, of_share, settings, context)
         price = _price(share, bag, settings)
-        if price is None:
-            metrics.price_missing(of_share, context)
-        else:
+        if price is not None:
             metrics.cost(price, of_share, context)
             dollars += [price] if share.cost_to_span else []
+        elif share.usage.output_tokens is not None or not has_output:
+            metrics.price_missing(of_share, context)
     own = [share.usage for share in shares if share.to_span]
     if own:
         told.update(_usage_attributes(functools.reduce(Usage.plus, own), settings))

@@ -50,8 +50,10 @@ def record_evaluation(
             attr.GEN_AI_RESPONSE_ID: answer,
             attr.ERROR_TYPE: error_type,
         }
-        told = {key: value for key, value in found.items() if value is not None}
+        told: metrics.Bag = {key: value for key, value in found.items() if value is not None}
         events.emit(GEN_AI_EVALUATION_RESULT, told, SeverityNumber.INFO)
+        tenant = context.metric_tenant()
+        if tenant is not None:
+            told[attr.AUMOS_TENANT_ID] = tenant
         if score is not None:
-            tenant = context.metric_tenant()
-            metrics.evaluation(float(score), told if tenant is None else {**told, attr.AUMOS_TENANT_ID: tenant})
+            metrics.evaluation(float(score), told)

@@ -59,6 +59,9 @@ class Enclosing(Protocol):
     def child_used(self, reading: Reading, *, has_cost: bool, has_metrics: bool) -> None:
         """A span of somebody else inside it reported usage."""
 
+    def child_ended(self, *, counted: bool, missing: int) -> None:
+        """A call of ours inside it has ended, and knew its usage or missed it."""
+
 
 def family_of(operation: str) -> str | None:
     """The family of an operation; None if it reports no tokens."""

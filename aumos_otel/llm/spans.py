@@ -287,8 +287,9 @@ class Call:
 
     def _settle(self) -> dict[str, float | int | str]:
         """Count the tokens and their cost, once, and tell the call around this one."""
-        shares, missing = self._account.settle(self.span.get_span_context().trace_id)
-        told = accounting.tell(shares, self._bag, self._settings, self.context)
+        has_output = self.family == nesting.INFERENCE
+        shares, missing = self._account.settle(self.span.get_span_context().trace_id, has_output=has_output)
+        told = accounting.tell(shares, self._bag, self._settings, self.context, has_output=has_output)
         if self._failed_with is not None:
             missing = 0  # no answer, no usage
         if not self._account.delegated:

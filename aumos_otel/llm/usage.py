@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from .shapes import anthropic, bedrock, google, langchain, openai, responses
-from .shapes.fields import first, get, label, parsed
+from .shapes.fields import first, get, is_mapping, items, label, parsed
 from .shapes.reading import Reading, Usage
 from .shapes.request import read_request, request_messages
 from .shapes.tokens import read_tokens
@@ -64,8 +64,7 @@ def read(response: object, *, content: bool = True) -> Reading | None:
 
 
 def _elements(response: object) -> list[object]:
-    elements = list(response) if isinstance(response, tuple) else []
-    return elements[:8]  # a longer tuple is data, not (parsed, completion)
+    return items(response)[:8]  # a longer tuple is data, not (parsed, completion)
 
 
 def _read_one(response: object, *, content: bool) -> Reading | None:
@@ -98,7 +97,7 @@ def _body(response: object) -> object:
     if type(body) is not bytes or len(body) > _BODY_LIMIT:
         return None
     decoded = parsed(body.decode("utf-8", "replace"))
-    return decoded if isinstance(decoded, dict) else None
+    return decoded if is_mapping(decoded) else None
 
 
 def _read_plain(response: object) -> Reading | None:

@@ -108,7 +108,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             present = {key.lower() for key, _ in message["headers"]}
             extra = [(key.lower().encode(), value.encode()) for key, value in _HEADERS.items()]
-            message = message | {"headers": [*message["headers"], *(item for item in extra if item[0] not in present)]}
+            message["headers"] = [*message["headers"], *(item for item in extra if item[0] not in present)]
         await send(message)
 
-    return send_with_headers  # type: ignore[return-value]  # Message is any mutable mapping
+    return send_with_headers

@@ -19,7 +19,7 @@ _CONTENT_KEYS: Final = ("content", "text", "arguments", "response", "result")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a message: ``kind`` is text, reasoning, tool_call, tool_call_response, …"""
+    """A piece of a message: ``kind`` is text, reasoning, tool_call, tool_call_response and so on."""
 
     kind: str
     title: str

@@ -18,9 +18,10 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from aumos_otel._internal import lines
 from aumos_otel.local import messages, units, waterfall
 from aumos_otel.local.access import PageAccess
-from aumos_otel.local.queries import MAX_SPANS, Cursor, Log, Reader, Span, Trace, TraceFilter
+from aumos_otel.local.queries import MAX_SPANS, Cursor, Log, LogFilter, Reader, Span, Trace, TraceFilter
 from aumos_otel.semconv import attributes as names
 
 if TYPE_CHECKING:
@@ -89,9 +90,8 @@ class _Page:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        environment.filters |= {
-            name: getattr(units, name) for name in ("duration", "clock", "moment", "iso", "count", "cost", "value")
-        }
+        environment.filters |= {name: getattr(units, name) for name in ("duration", "moment", "iso", "count", "value")}
+        environment.filters |= {"clock": lines.clock, "cost": lines.money}
         environment.globals |= {"names": names, "addresses": addresses, "severity_name": severity_name}
         self._environment = environment
 
@@ -196,15 +196,10 @@ class _Page:
         return self._render("_span.html", panel=_panel(trace, chosen))
 
     def _log_list(self, request: Request) -> dict[str, Any]:
-        query = request.query_params
-        wanted = {
-            "text": query.get("q", ""),
-            "service": query.get("service", ""),
-            "severity": _number(request, "severity", 0),
-        }
+        wanted = _log_filter(request)
         return {
             "wanted": wanted,
-            "logs": self._reader.logs(**wanted),
+            "logs": self._reader.logs(wanted),
             "severities": _SEVERITIES,
             "services": self._reader.services(),
             "query": request.url.query,
@@ -235,14 +230,8 @@ class _Api:
 
     async def logs(self, request: Request) -> Response:
         """``?q=&service=&severity=&limit=``: the latest logs."""
-        query, severity, limit = request.query_params, _number(request, "severity", 0), _limit(request)
-        return await self._answer(
-            lambda: {
-                "logs": self._reader.logs(
-                    text=query.get("q", ""), service=query.get("service", ""), severity=severity, limit=limit
-                )
-            }
-        )
+        wanted, limit = _log_filter(request), _limit(request)
+        return await self._answer(lambda: {"logs": self._reader.logs(wanted, limit=limit)})
 
     async def metrics(self, request: Request) -> Response:
         """``?q=``: metrics by name with their latest points."""
@@ -308,6 +297,13 @@ def _trace_filter(request: Request) -> TraceFilter:
         llm=bool(query.get("llm")),
         text=query.get("q", "").strip(),
         before_ns=_number(request, "before", 0) or None,
+    )
+
+
+def _log_filter(request: Request) -> LogFilter:
+    query = request.query_params
+    return LogFilter(
+        service=query.get("service", ""), severity=_number(request, "severity", 0), text=query.get("q", "").strip()
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from aumos_otel.local import schema
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -39,6 +39,21 @@ class TraceFilter:
     llm: bool = False
     text: str = ""
     before_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which logs are wanted; the empty filter wants all.
+
+    Attributes:
+        service: only logs of this service.
+        severity: the least OTLP severity number.
+        text: part of the message, an attribute or the event name, or of a trace id.
+    """
+
+    service: str = ""
+    severity: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +245,17 @@ class Reader:
             ).fetchall()
         return Trace(_summary(found), [_span(row) for row in spans], [_log(row) for row in logs])
 
-    def logs(self, *, text: str = "", service: str = "", severity: int = 0, limit: int = 200) -> list[Log]:
-        """The latest logs, newest first; ``severity`` is the least OTLP severity number."""
-        conditions, values = ["l.severity >= ?"], list[Any]([severity])
-        if service:
+    def logs(self, wanted: LogFilter | None = None, *, limit: int = 200) -> list[Log]:
+        """The latest logs that pass the filter, newest first."""
+        wanted = wanted or LogFilter()
+        conditions, values = ["l.severity >= ?"], list[Any]([wanted.severity])
+        if wanted.service:
             conditions.append("l.service = ?")
-            values.append(service)
-        if text:
+            values.append(wanted.service)
+        if wanted.text:
             columns = ("l.body", "l.attributes", "l.event_name", "l.trace_id")
             conditions.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in columns) + ")")
-            values += [_like(text)] * len(columns)
+            values += [_like(wanted.text)] * len(columns)
         sql = f"{_LOG} WHERE {' AND '.join(conditions)} ORDER BY l.time_ns DESC, l.seq DESC LIMIT ?"
         with self._snapshot() as connection:
             return [_log(row) for row in connection.execute(sql, (*values, limit))]
@@ -292,10 +308,10 @@ class Reader:
     def cursor(self) -> Cursor:
         """The end of what has arrived so far."""
         with self._snapshot() as connection:
-            ends = (
-                connection.execute(f"SELECT max(seq) FROM {name}").fetchone()[0] for name in ("spans", "logs", "points")
-            )  # noqa: S608 - names of our own
-            return Cursor(*(end or 0 for end in ends))
+            ends = connection.execute(
+                "SELECT (SELECT max(seq) FROM spans), (SELECT max(seq) FROM logs), (SELECT max(seq) FROM points)"
+            ).fetchone()
+        return Cursor(*(end or 0 for end in ends))
 
     def arrivals(self, after: Cursor, *, limit: int = 500) -> tuple[list[Span], list[Log], Cursor]:
         """Spans and logs that arrived after ``after``, in order of arrival, and the cursor to go on from."""
@@ -323,7 +339,7 @@ class Reader:
 
 
 def _conditions(wanted: TraceFilter) -> tuple[str, list[Any]]:
-    conditions, values = ["1"], []
+    conditions, values = ["1"], list[Any]()
     if wanted.errors:
         conditions.append("t.has_error")
     if wanted.llm:

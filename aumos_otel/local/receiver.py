@@ -48,37 +48,42 @@ class _Intake:
     def __init__(self) -> None:
         self.bytes = 0
 
+    def add(self, count: int, *, of: int) -> None:
+        """Count ``count`` more bytes, of a body that is ``of`` bytes long by now; raises when it is too much."""
+        self.bytes += count
+        if of > wire.MAX_COMPRESSED:
+            raise wire.Rejection(413, f"body: more than {wire.MAX_COMPRESSED} bytes; send smaller batches")
+        if self.bytes > MAX_IN_FLIGHT:
+            raise wire.Rejection(429, "too much is being received at once; send again later", retry_after=1)
+
 
 async def _greet(_: Request) -> Response:
     return PlainTextResponse("aumos-otel: OTLP/HTTP receiver\nPOST /v1/traces, /v1/metrics, /v1/logs\n")
 
 
 async def _receive(request: Request, signal: wire.Signal, store: Store, intake: _Intake) -> Response:
-    media = wire.JSON  # errors found before the encoding is known are answered in JSON
-    held = 0
+    media = wire.JSON  # what goes wrong before the encoding is known is answered in JSON
+    body = bytearray()
     try:
-        origin = request.headers.get("origin")
-        if origin is not None and not access.is_loopback_origin(origin):
-            raise wire.Rejection(403, f"origin {origin!r}: only pages of this machine may send telemetry here")
+        _check_origin(request)
         media = wire.media_type(request.headers.get("content-type", ""))
         encoding = wire.content_encoding(request.headers.get("content-encoding", ""))
-        content = bytearray()
         async for chunk in request.stream():
-            held += len(chunk)
-            intake.bytes += len(chunk)
-            if held > wire.MAX_COMPRESSED:
-                raise wire.Rejection(413, f"body: more than {wire.MAX_COMPRESSED} bytes; send smaller batches")
-            if intake.bytes > MAX_IN_FLIGHT:
-                raise wire.Rejection(429, "too much is being received at once; send again later", retry_after=1)
-            content += chunk
-        answer = store.submit(wire.Body(signal, media, encoding, bytes(content)))
-        outcome = await asyncio.wrap_future(answer)
+            body += chunk
+            intake.add(len(chunk), of=len(body))
+        outcome = await asyncio.wrap_future(store.submit(wire.Body(signal, media, encoding, bytes(body))))
     except wire.Rejection as rejection:
         headers = {} if rejection.retry_after is None else {"Retry-After": str(rejection.retry_after)}
-        body = wire.encode_rejection(media, rejection)
-        return Response(body, rejection.status, headers, media)
+        return Response(wire.encode_rejection(media, rejection), rejection.status, headers, media)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is left to read it
     finally:
-        intake.bytes -= held
+        intake.bytes -= len(body)
     return Response(wire.encode_outcome(signal, media, outcome), 200, media_type=media)
+
+
+def _check_origin(request: Request) -> None:
+    """A browser names the page that sends; programs name none."""
+    origin = request.headers.get("origin")
+    if origin is not None and not access.is_loopback_origin(origin):
+        raise wire.Rejection(403, f"origin {origin!r}: only pages of this machine may send telemetry here")

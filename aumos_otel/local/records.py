@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.semconv import attributes as names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 SPAN_COLUMNS: Final = (
     "trace_id", "span_id", "parent_id", "name", "kind", "start_ns", "duration_ns", "status", "status_message",

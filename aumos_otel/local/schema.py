@@ -148,15 +148,7 @@ def _open_or_set_aside(path: Path) -> tuple[sqlite3.Connection, str | None]:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        if tables and owner != APPLICATION_ID:
-            raise LocalBackendError(
-                f"database {path}",
-                seen=f"an SQLite file of another program (application id {owner})",
-                expected="a file of aumos-otel, or none",
-                remedy="choose another file with --db",
-            )
+        tables = _count_our_tables(connection, path)
         if not tables:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # works before the first table only
         connection.execute("PRAGMA journal_mode = WAL")
@@ -168,6 +160,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _count_our_tables(connection: sqlite3.Connection, path: Path) -> int:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    if tables and owner != APPLICATION_ID:
+        raise LocalBackendError(
+            f"database {path}",
+            seen=f"an SQLite file of another program (application id {owner})",
+            expected="a file of aumos-otel, or none",
+            remedy="choose another file with --db",
+        )
+    return int(tables)
 
 
 def _create(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -64,14 +64,19 @@ class LocalServer:
         self.notes: list[str] = []
         self._wished = (otlp_port, ui_port)
         self._ports: tuple[int, int] | None = None
-        self._servers: list[uvicorn.Server] = []
+        self._servers: list[_Server] = []
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> LocalServer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the servers are up."""
+        return self._thread is not None and self._thread.is_alive()
 
     @property
     def otlp_url(self) -> str:
@@ -88,7 +93,7 @@ class LocalServer:
         """Base URL of the page and its API, without the token."""
         return f"http://{ports.HOST}:{self._running_ports()[1]}"
 
-    def start(self) -> LocalServer:
+    def start(self) -> Self:
         """Listen and serve; returns when both servers answer.  Does nothing if they do already."""
         if self._thread is not None:
             return self
@@ -140,12 +145,11 @@ class LocalServer:
             token=self.token,
             cookie=f"aumos_otel_{ui_port}",
         )
-        served = [(_server(receiver.application(self.store)), otlp), (_server(pages), ui)]
+        served = [(_Server(receiver.application(self.store)), otlp), (_Server(pages), ui)]
         self._servers = [server for server, _ in served]
-        ready = threading.Event()
-        self._thread = threading.Thread(target=_run, args=(served, ready), name="aumos-otel-local", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(served,), name="aumos-otel-local", daemon=True)
         self._thread.start()
-        if not ready.wait(_START_TIMEOUT) or not all(server.started for server in self._servers):
+        if not all(server.ready.wait(_START_TIMEOUT) and server.started for server in self._servers):
             self._thread = None
             for server in self._servers:
                 server.should_exit = True
@@ -175,28 +179,33 @@ class LocalServer:
             self.notes.append(f"programs will not find this backend by themselves: {error}")
 
 
-def _server(app: Starlette) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        loop="asyncio",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    return uvicorn.Server(config)
+class _Server(uvicorn.Server):
+    """Uvicorn that tells another thread when it answers."""
+
+    def __init__(self, app: Starlette) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            loop="asyncio",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, then tell."""
+        await super().startup(sockets)
+        self.ready.set()
 
 
-def _run(served: list[tuple[uvicorn.Server, socket.socket]], ready: threading.Event) -> None:
+def _run(served: list[tuple[_Server, socket.socket]]) -> None:
     async def serve() -> None:
-        running = [asyncio.create_task(server.serve([listener])) for server, listener in served]
-        while not all(server.started for server, _ in served) and not any(task.done() for task in running):
-            await asyncio.sleep(0.005)
-        ready.set()
-        await asyncio.gather(*running)
+        await asyncio.gather(*(server.serve([listener]) for server, listener in served))
 
     try:
         # A service in this process may be instrumented: serving its own telemetry must not make more of it.
@@ -205,4 +214,5 @@ def _run(served: list[tuple[uvicorn.Server, socket.socket]], ready: threading.Ev
     except Exception:
         logger.exception("the local backend stopped")
     finally:
-        ready.set()
+        for server, _ in served:
+            server.ready.set()

@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -100,13 +100,13 @@ class Store(Reader):
         self._ids: dict[tuple[Any, ...], int] = {}
         self._answered: OrderedDict[bytes, wire.Outcome] = OrderedDict()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self) -> Store:
+    def start(self) -> Self:
         """Open the file and start the writer.
 
         Raises:
@@ -192,7 +192,7 @@ class Store(Reader):
                     raise  # locked or full: the file is sound
                 self._set_aside(error)
                 answers = self._commit(group)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the senders must hear and the writer must live
+        except Exception as error:  # whatever it is, the senders must hear of it and the writer must live
             logger.warning("the local backend could not write %d requests", len(group), exc_info=error)
             failure = wire.Rejection(503, f"the database cannot be written: {error}", retry_after=_RETRY_AFTER)
             answers = [failure] * len(group)

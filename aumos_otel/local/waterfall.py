@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from aumos_otel.local import units
-from aumos_otel.semconv.attributes import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK
+from aumos_otel.semconv.attributes import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, URL_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,7 @@ class Row:
         first_chunk: where the first chunk of a streamed answer came, or None.
         events: where its events are.
         color: number of its service's color, from 0.
+        hint: what the name of an HTTP call leaves out: where it went.
     """
 
     span: Span
@@ -45,6 +48,7 @@ class Row:
     first_chunk: float | None
     events: tuple[float, ...]
     color: int
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,15 @@ def lay_out(spans: Sequence[Span]) -> Waterfall:
     rows = []
     for span, depth, orphan in _in_tree_order(spans):
         color = services.setdefault(span.service, len(services) % COLORS)
-        rows.append(_place(span, depth, orphan, begin, length, color))
-    ticks = [Tick(index * 100 / _TICKS, units.duration(length * index / _TICKS)) for index in range(_TICKS)]
-    return Waterfall(rows, ticks, services)
+        rows.append(_place(span, depth=depth, orphan=orphan, begin=begin, length=length, color=color))
+    return Waterfall(rows, _axis(length), services)
+
+
+def _axis(length: int) -> list[Tick]:
+    """Round times, about `_TICKS` of them; none so near the end that its label would stick out."""
+    step = 10 ** math.floor(math.log10(max(length / _TICKS, 1)))
+    step *= next(factor for factor in (1, 2, 5, 10) if length / (step * factor) <= _TICKS + 1)
+    return [Tick(round(100 * at / length, 3), units.duration(at)) for at in range(0, int(length * 0.94) + 1, int(step))]
 
 
 def _in_tree_order(spans: Sequence[Span]) -> list[tuple[Span, int, bool]]:
@@ -105,7 +115,7 @@ def _in_tree_order(spans: Sequence[Span]) -> list[tuple[Span, int, bool]]:
     return ordered
 
 
-def _place(span: Span, depth: int, orphan: bool, begin: int, length: int, color: int) -> Row:  # noqa: FBT001 - internal
+def _place(span: Span, *, depth: int, orphan: bool, begin: int, length: int, color: int) -> Row:
     left = 100 * (span.start_ns - begin) / length
     width = max(100 * span.duration_ns / length, _MIN_WIDTH)
     left = min(left, 100 - width)
@@ -119,7 +129,15 @@ def _place(span: Span, depth: int, orphan: bool, begin: int, length: int, color:
         first_chunk=_first_chunk(span, left, width),
         events=tuple(round(min(max(event, 0), 100), 3) for event in events),
         color=color,
+        hint=_hint(span),
     )
+
+
+def _hint(span: Span) -> str:
+    if span.thing != "http":
+        return ""
+    url = urlsplit(str(span.attributes.get(URL_FULL) or span.attributes.get("http.url") or ""))
+    return f"{url.netloc.rpartition('@')[2]}{url.path}"
 
 
 def _first_chunk(span: Span, left: float, width: float) -> float | None:

@@ -128,8 +128,8 @@ def encode_rejection(media: str, rejection: Rejection) -> bytes:
 
 def _encode(message: Message, media: str) -> bytes:
     if media == PROTOBUF:
-        return message.SerializeToString()
-    return json_format.MessageToJson(message, indent=None).encode()
+        return bytes(message.SerializeToString())
+    return str(json_format.MessageToJson(message, indent=None)).encode()
 
 
 def _gunzip(content: bytes) -> bytes:

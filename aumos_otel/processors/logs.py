@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
@@ -65,8 +65,8 @@ class LogIdentityProcessor(LogRecordProcessor):
 class LogExportProcessor(BatchLogRecordProcessor):
     """The stock batch processor, counting what is handed to it."""
 
-    def __init__(self, exporter: AccountingLogExporter) -> None:
-        super().__init__(exporter)
+    def __init__(self, exporter: AccountingLogExporter, **batch: Any) -> None:
+        super().__init__(exporter, **batch)
         self._account = exporter.account
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:

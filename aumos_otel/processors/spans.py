@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -60,8 +60,8 @@ def _is_ours(span: ReadableSpan) -> bool:
 class ExportProcessor(BatchSpanProcessor):
     """The stock batch processor, counting what is handed to it."""
 
-    def __init__(self, exporter: AccountingSpanExporter) -> None:
-        super().__init__(exporter)
+    def __init__(self, exporter: AccountingSpanExporter, **batch: Any) -> None:
+        super().__init__(exporter, **batch)
         self._account = exporter.account
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import wrapt
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits, LogRecordProcessor
 
 from aumos_otel import _compat, guard
 from aumos_otel.processors.logs import LogIdentityProcessor, StandardLibraryHandler
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.resources import Resource
 
+    from aumos_otel._internal.quantities import Quantities
     from aumos_otel.config import LogsOptions
 
 logger = logging.getLogger("aumos_otel")
@@ -28,11 +29,31 @@ def build(
     exporting: Sequence[LogRecordProcessor],
     extra: Sequence[LogRecordProcessor],
     environ: Mapping[str, str],
+    quantities: Quantities,
 ) -> LoggerProvider:
     """A logger provider: our processors first, the user's next, export last."""
-    provider = LoggerProvider(resource=resource, shutdown_on_exit=False, **_compat.logger_configurator(environ))
+    provider = LoggerProvider(
+        resource=resource,
+        shutdown_on_exit=False,
+        log_record_limits=_limits(quantities),
+        **_compat.logger_configurator(environ),
+    )
+    _compat.enable(provider)
     attach(provider, exporting, extra)
     return provider
+
+
+def _limits(quantities: Quantities) -> LogRecordLimits:
+    def limit(name: str) -> int:
+        value = quantities[f"OTEL_{name}_LIMIT"]
+        return LogRecordLimits.UNSET if value is None else value
+
+    return LogRecordLimits(
+        max_attributes=limit("ATTRIBUTE_COUNT"),
+        max_attribute_length=limit("ATTRIBUTE_VALUE_LENGTH"),
+        max_log_record_attributes=limit("LOGRECORD_ATTRIBUTE_COUNT"),
+        max_log_record_attribute_length=limit("LOGRECORD_ATTRIBUTE_VALUE_LENGTH"),
+    )
 
 
 def attach(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import ExemplarFilter
     from opentelemetry.sdk.resources import Resource
 
+    from aumos_otel._internal.quantities import Quantities
     from aumos_otel.config import MetricsOptions
 
 logger = logging.getLogger("aumos_otel")
@@ -44,7 +45,7 @@ def build(
     resource: Resource, options: MetricsOptions, readers: Sequence[MetricReader], environ: Mapping[str, str]
 ) -> MeterProvider:
     """A meter provider with the given readers, the user's readers and the user's views."""
-    return MeterProvider(
+    provider = MeterProvider(
         metric_readers=[*readers, *options.readers],
         resource=resource,
         exemplar_filter=_exemplar_filter(environ),
@@ -52,12 +53,21 @@ def build(
         views=list(options.views),
         **_compat.meter_configurator(environ),
     )
+    _compat.enable(provider)
+    return provider
 
 
-def periodic_reader(exporter: MetricExporter, options: MetricsOptions) -> PeriodicExportingMetricReader:
-    """A reader that pushes; interval and timeout come from OTEL_METRIC_EXPORT_*."""
+def periodic_reader(
+    exporter: MetricExporter, options: MetricsOptions, quantities: Quantities
+) -> PeriodicExportingMetricReader:
+    """A reader that pushes."""
     limits: Any = dict.fromkeys(_INSTRUMENTS, int(options.cardinality_limit))
-    return PeriodicExportingMetricReader(exporter, cardinality_limits=limits)
+    return PeriodicExportingMetricReader(
+        exporter,
+        quantities["OTEL_METRIC_EXPORT_INTERVAL"],
+        quantities["OTEL_METRIC_EXPORT_TIMEOUT"],
+        cardinality_limits=limits,
+    )
 
 
 def _exemplar_filter(environ: Mapping[str, str]) -> ExemplarFilter | None:

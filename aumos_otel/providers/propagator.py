@@ -9,6 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import CarrierT, Setter, TextMapPropagator, default_setter
@@ -48,6 +49,11 @@ class ScopedBaggagePropagator(W3CBaggagePropagator):
             return True
         host = str((span.attributes or {}).get(attributes.SERVER_ADDRESS, "")).lower()
         return any(fnmatchcase(host, pattern) for pattern in self._hosts)
+
+
+def install(names: Sequence[str], baggage_hosts: Sequence[str]) -> None:
+    """Make the named propagators the global ones, also where telemetry is disabled, as the specification says."""
+    propagate.set_global_textmap(build(names, baggage_hosts))
 
 
 def build(names: Sequence[str], baggage_hosts: Sequence[str]) -> TextMapPropagator:

@@ -59,7 +59,9 @@ LOGFIRE = {
     ),
 }
 #: Ends at once: what leaving costs is another question.
-TELL = "\nimport json, os, sys, time; print(json.dumps([time.process_time(), len(sys.modules)]), flush=True); os._exit(0)"
+TELL = (
+    "\nimport json, os, sys, time; print(json.dumps([time.process_time(), len(sys.modules)]), flush=True); os._exit(0)"
+)
 
 
 def has_logfire() -> bool:
@@ -88,7 +90,9 @@ def test_a_call() -> None:
         table.add_section()
         results = json.loads(run(str(HERE / "calls.py"), "ours", mode))
         if has_logfire() and mode != "disabled":
-            results |= {k: v for k, v in json.loads(run(str(HERE / "calls.py"), "logfire", mode)).items() if k != "bare"}
+            results |= {
+                k: v for k, v in json.loads(run(str(HERE / "calls.py"), "logfire", mode)).items() if k != "bare"
+            }
         for name, figures in results.items():
             values = (figures[key] for key in ("cpu_us", "cpu_ratio", "wall_us", "wall_ratio"))
             table.add_row(f"{title}: {name}", *(f"{value:.2f}" for value in values))

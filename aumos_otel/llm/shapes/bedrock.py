@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aumos_otel.semconv import attributes as attr
 
-from .fields import count, first, get, items, label, text
+from .fields import count, first, get, is_mapping, items, label, text
 from .messages import Message, to_parts
 from .reading import Reading, Usage
 from .tokens import read_bedrock_tokens
@@ -14,7 +12,7 @@ from .tokens import read_bedrock_tokens
 
 def read(response: object, *, content: bool) -> Reading | None:
     """A ``converse`` response; None if ``response`` is none."""
-    if not isinstance(response, Mapping):
+    if not is_mapping(response):
         return None
     message, reason = get(response, "output", "message"), label(get(response, "stopReason"))
     usage = read_bedrock_tokens(get(response, "usage"))

@@ -20,13 +20,18 @@ LABEL_LIMIT = 512
 COUNT_LIMIT = 2**53
 
 
+def is_mapping(value: object) -> TypeIs[Mapping[str, object]]:
+    """Whether ``value`` has keys rather than attributes."""
+    return issubclass(type(value), Mapping)
+
+
 def get(source: object, *path: str) -> object:
     """The value at ``path``, through attributes or keys; None where the path ends."""
     for name in path:
         if source is None:
             return None
         try:
-            source = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+            source = source.get(name) if is_mapping(source) else getattr(source, name, None)
         except Exception:  # noqa: BLE001 - a property of the user's object may raise anything
             return None
     return source
@@ -43,8 +48,8 @@ def first(source: object, *names: str) -> object:
 
 def text(value: object) -> str | None:
     """The plain str that ``value`` is (or an Enum's str); None for anything else."""
-    if isinstance(value, Enum):
-        value = value.value
+    if issubclass(type(value), Enum):
+        value = get(value, "value")
     return str.__str__(value) if issubclass(type(value), str) else None
 
 

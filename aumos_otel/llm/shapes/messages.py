@@ -9,9 +9,7 @@ Source: the JSON schemas beside the ``gen_ai`` conventions (input and output mes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from .fields import first, get, items, label, parsed, text
+from .fields import first, get, is_mapping, items, label, parsed, text
 
 Message = dict[str, object]
 Part = dict[str, object]
@@ -216,7 +214,7 @@ def _untyped_part(block: object) -> Part | None:  # noqa: PLR0911 - one return a
         mime_type = label(first(located, "mime_type", "mimeType"))
         return _located(uri, _modality(mime_type), mime_type)
     nested = first(block, "parts", "content")
-    return {"type": "unknown", "value": block} if isinstance(block, Mapping) and nested is None and block else None
+    return {"type": "unknown", "value": block} if is_mapping(block) and nested is None else None
 
 
 def _modality(mime_type: str | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aumos_otel.semconv import attributes as attr
 
 from .fields import count, get, items, label
@@ -42,8 +40,7 @@ def provider_name(name: str) -> str:
 
 def provider_of(response: object) -> str:
     """Who answered in OpenAI's protocol, as far as the response tells; else the owner of the protocol."""
-    hidden = get(response, "_hidden_params")
-    named = label(get(hidden, "custom_llm_provider")) if isinstance(hidden, Mapping) else None
+    named = label(get(response, "_hidden_params", "custom_llm_provider"))
     if named is not None:
         return provider_name(named)
     if items(get(response, "prompt_filter_results")):

@@ -109,7 +109,7 @@ def _output_type(source: object) -> str | None:
     for name in ("text", "output_config"):
         form = get(source, name, "format") if form is None else form
     kind = text(get(form, "type"))
-    if isinstance(form, type) and hasattr(form, "model_json_schema"):
+    if issubclass(type(form), type) and get(form, "model_json_schema") is not None:
         kind = "json_schema"  # a pydantic class, which the client turns into one
     if kind in ("json_object", "json_schema"):
         return attr.GEN_AI_OUTPUT_TYPE_JSON
