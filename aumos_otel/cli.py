@@ -11,6 +11,7 @@ import click
 from aumos_otel.errors import AumosOtelError, MissingExtraError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _GRADES = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -82,15 +83,9 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table.grid(padding=(0, 2))
-        for finding in findings:
-            grade = Text(finding.grade, style=_GRADES[finding.grade])
-            table.add_row(grade, Text(finding.subject), Text(finding.seen), Text(finding.remedy, style="italic"))
-        Console().print(table)
+        _print_columns(
+            [(finding.grade, finding.subject, finding.seen, finding.remedy) for finding in findings], grade_first=True
+        )
     grades = {finding.grade for finding in findings}
     if "fail" in grades and not as_json:
         remedy = next(finding.remedy for finding in findings if finding.grade == "fail")
@@ -107,18 +102,25 @@ def config(*, as_json: bool) -> None:
     from aumos_otel import plan
     from aumos_otel.config import explain
 
-    rows = explain(plan.resolve({}, os.environ).sections(), plan.resolve({}, os.environ).sources)
+    wanted = plan.resolve({}, os.environ)
+    rows = explain(wanted.sections(), wanted.sources)
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    _print_columns(
+        [("option", "value", "from", "variables")]
+        + [(row["option"], str(row["value"]), row["source"], ", ".join(row["variables"])) for row in rows]
+    )
 
-    table = Table("option", "value", "from", "variables", box=None, pad_edge=False)
+
+def _print_columns(rows: Sequence[tuple[str, ...]], *, grade_first: bool = False) -> None:
+    """One line a row, columns aligned, nothing cut or wrapped: it can be piped into grep."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
-        table.add_row(row["option"], Text(str(row["value"])), row["source"], ", ".join(row["variables"]))
-    Console().print(table)
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if grade_first:
+            cells[0] = click.style(cells[0], fg=_GRADES[row[0]])
+        click.echo("  ".join(cells).rstrip())
 
 
 def _local() -> Any:

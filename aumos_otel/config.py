@@ -20,12 +20,12 @@ from aumos_otel._internal.values import (
     endpoint,
     headers,
     instances,
+    integer,
     log_level,
     mapping,
     names,
     number,
     path,
-    port,
     readable_file,
     signal_name,
     text,
@@ -251,13 +251,16 @@ class MetricsOptions(Options):
         9464,
         "AUMOS_OTEL_PROMETHEUS_PORT",
         "OTEL_EXPORTER_PROMETHEUS_PORT",
-        parse=port,
+        parse=integer(0, 65535),
         doc="Port of the page; 0 = any.",
     )
     views: Sequence[View] = option((), parse=instances(), doc="Views of the SDK, before ours.")
     readers: Sequence[MetricReader] = option((), parse=instances("collect", "shutdown"), doc="Further metric readers.")
     cardinality_limit: int = option(
-        2000, "AUMOS_OTEL_CARDINALITY_LIMIT", parse=number(1, 1e7), doc="Most attribute sets an instrument keeps."
+        2000,
+        "AUMOS_OTEL_CARDINALITY_LIMIT",
+        parse=integer(1, 10_000_000),
+        doc="Most attribute sets an instrument keeps.",
     )
 
 

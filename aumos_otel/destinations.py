@@ -82,7 +82,8 @@ class Exits:
 
     def close(self) -> None:
         """Stop what runs; for a build that fails half-way."""
-        for part in (*self.spans, *self.logs, *self.readers):
+        parts: list[Any] = [*self.spans, *self.logs, *self.readers]
+        for part in parts:
             part.shutdown()
 
 

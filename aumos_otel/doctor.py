@@ -81,7 +81,7 @@ def _endpoints(routes: destinations.Routes) -> Iterator[Finding]:
             yield Finding("ok", f"{route.signal} -> {route.name}", "exporter of another package")
             continue
         goal = route.target
-        seen.setdefault(goal.url, []).append(route.signal)
+        seen.setdefault("://".join(urlsplit(goal.url)[:2]), []).append(route.signal)
         security = "TLS" if goal.tls else "plaintext"
         yield Finding(
             "ok", f"{route.signal} -> {route.name}", f"{goal.url} ({goal.protocol}, {security}, {goal.source})"

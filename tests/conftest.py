@@ -103,28 +103,12 @@ def leaked(before: set[threading.Thread]) -> list[threading.Thread]:
     ]
 
 
-def reset() -> None:
-    """Take down what the test configured."""
-    try:
-        testing.reset()
-    except (ImportError, AttributeError):  # TEMPORARY, until every part that it resets is there
-        from opentelemetry import _logs, metrics, trace
-        from opentelemetry.util._once import Once
-
-        for module, name in ((trace, "TRACER"), (metrics._internal, "METER"), (_logs._internal, "LOGGER")):
-            provider = getattr(module, f"_{name}_PROVIDER")
-            if hasattr(provider, "shutdown"):
-                provider.shutdown()
-            setattr(module, f"_{name}_PROVIDER", None)
-            setattr(module, f"_{name}_PROVIDER_SET_ONCE", Once())
-
-
 @pytest.fixture(autouse=True)
 def _no_leftovers(_clean_environment: None) -> object:
     """Take down what the test configured, then fail if a thread of it outlives the deadline."""
     before = set(threading.enumerate())
     yield
-    reset()
+    testing.reset()
     deadline = time.monotonic() + THREAD_DEADLINE
     for thread in leaked(before):
         thread.join(max(0.0, deadline - time.monotonic()))

@@ -49,12 +49,19 @@ def number(low: float, high: float, unit: str = "") -> Parser:
     return parse
 
 
-def port(value: Any) -> int:
-    """A TCP port; 0 means any free one."""
-    parsed = number(0, 65535)(value)
-    if parsed != int(parsed):
-        raise ValueError("a whole number from 0 to 65535")
-    return int(parsed)
+def integer(low: int, high: int) -> Parser:
+    """A whole number within bounds."""
+
+    def parse(value: Any) -> int:
+        try:
+            parsed: float = number(low, high)(value)
+        except ValueError:
+            parsed = 0.5
+        if parsed != int(parsed):
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(parsed)
+
+    return parse
 
 
 def choice(*allowed: str) -> Parser:

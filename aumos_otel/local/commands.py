@@ -28,9 +28,8 @@ _SIGNALS: Final = tuple(
 _WATCH: Final = 1.0
 _POLL: Final = 0.3
 _SIGNAL_EXIT: Final = 128
-#: These come before OTEL_EXPORTER_OTLP_ENDPOINT, and would lead the child elsewhere.
+#: These come before the variables that `run` sets, and would lead the child elsewhere.
 _STRONGER: Final = (
-    "AUMOS_OTEL_ENDPOINT",
     "AUMOS_OTEL__ENDPOINT",
     "AUMOS_OTEL_PROTOCOL",
     *(f"OTEL_EXPORTER_OTLP_{signal_}_{what}" for signal_ in ("TRACES", "METRICS", "LOGS") for what in ("ENDPOINT", "PROTOCOL")),
@@ -81,9 +80,12 @@ def tail(*, as_json: bool) -> int:
             remedy="run: aumos-otel ui",
         )
     follower = Tail(backend, as_json=as_json)
-    with _until_signaled() as stop:
-        while not stop.wait(0 if follower.step() else _POLL):
-            pass
+    try:
+        with _until_signaled() as stop:
+            while not stop.wait(0 if follower.step() else _POLL):
+                pass
+    except BrokenPipeError:  # `tail | head`: enough was read; what is still buffered must not fail at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -114,11 +116,16 @@ def child_environment(environment: Mapping[str, str], endpoint: str) -> dict[str
     """``environment`` with every OpenTelemetry SDK pointed at ``endpoint`` over http/protobuf.
 
     >>> from aumos_otel.local.commands import child_environment
-    >>> child_environment({"AUMOS_OTEL_ENDPOINT": "collector:4317", "HOME": "/root"}, "http://127.0.0.1:4318")
-    {'HOME': '/root', 'OTEL_EXPORTER_OTLP_ENDPOINT': 'http://127.0.0.1:4318', 'OTEL_EXPORTER_OTLP_PROTOCOL': 'http/protobuf'}
+    >>> child = child_environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://apm.example"}, "http://127.0.0.1:4318")
+    >>> sorted(child)
+    ['AUMOS_OTEL_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_PROTOCOL']
     """
     child = {name: value for name, value in environment.items() if name not in _STRONGER}
-    child |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+    child |= {
+        "AUMOS_OTEL_ENDPOINT": endpoint,  # stronger than a file named in OTEL_CONFIG_FILE
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    }
     if any(child.get(name) for name in _PROXIES):  # a proxy cannot reach this machine's loopback
         spared = child.get("no_proxy") or child.get("NO_PROXY") or ""
         spared = ",".join(filter(None, [spared, "127.0.0.1"]))

@@ -28,6 +28,12 @@ _KINDS: Final = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUM
 _STYLES: Final[dict[Role, str]] = {"time": "dim", "name": "bold", "detail": "", "dim": "dim", "warn": "yellow", "error": "red"}  # fmt: skip
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the caller decide; rich would leave the process."""
+        raise BrokenPipeError
+
+
 class Tail:
     """A reader of arrivals that remembers how far it has come.
 
@@ -40,7 +46,7 @@ class Tail:
     def __init__(self, backend: LocalBackend, *, as_json: bool = False, out: IO[str] | None = None) -> None:
         self._backend = backend
         self._as_json = as_json
-        self._console = Console(file=out, highlight=False, soft_wrap=True, markup=False)
+        self._console = _Console(file=out, highlight=False, soft_wrap=True, markup=False)
         self._cursor: dict[str, int] | None = None
         # Never through a proxy: it could not reach this machine's loopback.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -61,7 +67,7 @@ class Tail:
         for _, kind, record in sorted(arrivals, key=lambda arrival: arrival[0]):
             if self._as_json:
                 # Not through rich: a line of JSON must come out as it is.
-                print(json.dumps({"type": kind, **record}, ensure_ascii=False), file=self._console.file, flush=True)  # noqa: T201
+                print(json.dumps({"type": kind, **record}, ensure_ascii=False), file=self._console.file, flush=True)
             else:
                 for line in span_lines(_span_view(record)) if kind == "span" else log_lines(_log_view(record)):
                     self._console.print(_text(line))

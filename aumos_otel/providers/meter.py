@@ -61,7 +61,7 @@ def periodic_reader(
     exporter: MetricExporter, options: MetricsOptions, quantities: Quantities
 ) -> PeriodicExportingMetricReader:
     """A reader that pushes."""
-    limits: Any = dict.fromkeys(_INSTRUMENTS, int(options.cardinality_limit))
+    limits: Any = dict.fromkeys(_INSTRUMENTS, options.cardinality_limit)
     return PeriodicExportingMetricReader(
         exporter,
         quantities["OTEL_METRIC_EXPORT_INTERVAL"],

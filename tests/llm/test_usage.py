@@ -497,7 +497,7 @@ JUNK = [
 ]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_junk_is_no_response(junk) -> None:
     """A wrong type, a test double or a placeholder of zeros never reads as usage."""
     assert read(junk) is None
@@ -1009,7 +1009,7 @@ def test_request_parameters_become_attributes(kwargs, expected) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, object(), MagicMock(), "warm", True, math.nan, [], {}, lambda: 1], ids=lambda v: repr(v)[:20]
+    "value", [None, object(), MagicMock(), "warm", True, math.nan, [], {}, lambda: 1], ids=range(9)
 )
 def test_parameters_of_another_type_are_left_out(value) -> None:
     """The user's own arguments may have a parameter's name and another meaning; sentinels are no values."""

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping
 from enum import Enum
+from typing import TypeGuard
 
 #: Longest identifier, model name or finish reason that is believed to be one.
 LABEL_LIMIT = 512
@@ -20,7 +21,7 @@ LABEL_LIMIT = 512
 COUNT_LIMIT = 2**53
 
 
-def is_mapping(value: object) -> TypeIs[Mapping[str, object]]:
+def is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
     """Whether ``value`` has keys rather than attributes."""
     return issubclass(type(value), Mapping)
 
@@ -63,13 +64,10 @@ def label(value: object) -> str | None:
 
 def count(value: object) -> int | None:
     """A token count: a whole number from 0 to 2**53; None for anything else, a bool included."""
-    kind = type(value)
-    if issubclass(kind, float) and math.isfinite(value) and value == int(value):  # type: ignore[arg-type, call-overload]  # checked by type()
-        value, kind = int(value), int  # type: ignore[call-overload]  # checked by type()
-    if not issubclass(kind, int) or issubclass(kind, bool):
+    found = number(value)
+    if found is None or not 0 <= found <= COUNT_LIMIT or found != int(found):
         return None
-    number = int(value)  # type: ignore[call-overload]  # checked by type()
-    return number if 0 <= number <= COUNT_LIMIT else None
+    return int(found)
 
 
 def counted(source: object, *names: str) -> int | None:
@@ -88,14 +86,19 @@ def number(value: object) -> float | None:
         return None
     try:
         found = float(value)  # type: ignore[arg-type]  # checked by type()
-    except OverflowError:
+    except Exception:  # noqa: BLE001 - too large, or a subclass that raises
         return None
     return found if math.isfinite(found) else None
 
 
 def items(value: object) -> list[object]:
     """The elements of a list or tuple; empty for anything else (an iterator is not consumed)."""
-    return list(value) if issubclass(type(value), list | tuple) else []  # type: ignore[call-overload]  # checked by type()
+    if not issubclass(type(value), list | tuple):
+        return []
+    try:
+        return list(value)  # type: ignore[call-overload, no-any-return]  # checked by type()
+    except Exception:  # noqa: BLE001 - a subclass that loads its elements may raise anything
+        return []
 
 
 def total(*counts: int | None) -> int | None:

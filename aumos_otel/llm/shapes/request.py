@@ -6,7 +6,6 @@ of the same names; whatever has another type than such a parameter is left out.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from aumos_otel.semconv import attributes as attr
@@ -141,8 +140,9 @@ def _definitions(tool: object) -> list[dict[str, object]]:
     declared = items(first(tool, "function_declarations", "functionDeclarations"))
     if declared:
         return [definition for entry in declared for definition in _definitions(entry)]
-    if inspect.isroutine(tool):
-        return [{"type": "function", "name": tool.__name__, "description": inspect.getdoc(tool)}]
+    called = label(get(tool, "__name__")) if callable(tool) else None
+    if called is not None:  # google-genai and others take Python functions
+        return [{"type": attr.GEN_AI_TOOL_TYPE_FUNCTION, "name": called, "description": text(get(tool, "__doc__"))}]
     function = get(tool, "function")
     source = tool if function is None else function
     kind, name = label(get(tool, "type")) or attr.GEN_AI_TOOL_TYPE_FUNCTION, label(get(source, "name"))
