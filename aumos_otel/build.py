@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from aumos_otel.exporters.prometheus import PrometheusPage
     from aumos_otel.plan import Plan
 
 log = logging.getLogger("aumos_otel")
@@ -62,7 +63,7 @@ class _Site:
     parts: list[Part] = field(default_factory=list)
     providers: dict[str, str] = field(default_factory=dict)
     teardown: list[Any] = field(default_factory=list)
-    pages: list[str] = field(default_factory=list)
+    page: PrometheusPage | None = None
     own: list[Any] = field(default_factory=list)
 
 
@@ -246,8 +247,8 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
             )
         )
     if page is not None:
-        problem = page.start()
-        site.pages.append(problem or page.url)
+        site.page = page
+        page.start()
         site.teardown.append(page.stop)
     site.ledger.observe(provider)
     _observe_guard(provider)
@@ -322,6 +323,13 @@ def _after_fork(site: _Site, wiring: Wiring) -> None:
     wiring.instance = str(child.attributes[attributes.SERVICE_INSTANCE_ID])
     for provider in site.own:
         _compat.update_resource(provider, child)
+    if site.page is not None:  # the inherited socket is the parent's
+        site.page.start()
+        wiring.description["prometheus"] = _page_state(site.page)
+
+
+def _page_state(page: PrometheusPage | None) -> list[str]:
+    return [] if page is None else [page.url, *page.problems()]
 
 
 def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
@@ -330,7 +338,7 @@ def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
         "providers": site.providers,
         "resource": dict(site.resource.attributes),
         "destinations": destinations.describe(routes),
-        "prometheus": site.pages,
+        "prometheus": _page_state(site.page),
         "propagators": list(plan.scalars.propagators),
         "sources": dict(plan.sources),
         "warnings": list(plan.warnings),

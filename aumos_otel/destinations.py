@@ -154,7 +154,11 @@ def _prometheus_page(routes: Routes, plan: Plan) -> PrometheusPage | None:
         return None
     from aumos_otel.exporters.prometheus import PrometheusPage  # noqa: PLC0415 - prometheus_client only when asked for
 
-    return PrometheusPage(host=plan.metrics.prometheus_host, port=plan.metrics.prometheus_port)
+    return PrometheusPage(
+        host=plan.metrics.prometheus_host,
+        port=plan.metrics.prometheus_port,
+        cardinality_limit=plan.metrics.cardinality_limit,
+    )
 
 
 def describe(routes: Routes) -> list[dict[str, Any]]:

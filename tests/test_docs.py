@@ -8,20 +8,19 @@ import importlib
 import json
 import re
 import shlex
-import threading
 import tomllib
 import unittest
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from servers.otlp import HTTPSink
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
-from aumos_otel import cli
+from aumos_otel import cli, testing
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "aumos_otel"
@@ -146,36 +145,14 @@ PARSERS = [
 ]
 
 
-class Collector(BaseHTTPRequestHandler):
-    """Accepts whatever is sent to it."""
-
-    def do_POST(self) -> None:
-        """Read it and say thanks."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[str]:
-    """Address of a collector on loopback."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture(autouse=True)
-def _readers_machine(collector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _readers_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A snippet runs in a directory of its own and has a collector that listens."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
+    with HTTPSink() as sink:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url)
+        yield
+        testing.reset()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

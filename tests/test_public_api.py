@@ -13,21 +13,13 @@ MAX_NAMES = 25
 
 #: Imported only when first used; `import aumos_otel` stays light without them.
 HEAVY = (
-    *("anthropic", "asyncio", "fastapi", "google.protobuf", "grpc", "httpx", "jinja2", "langfuse", "litellm"),
+    *("anthropic", "asyncio", "fastapi", "google.protobuf", "grpc", "httpx", "jinja2", "langfuse", "litellm", "openai"),
     *("opentelemetry.exporter", "opentelemetry.instrumentation", "opentelemetry.proto", "opentelemetry.sdk"),
-    *(
-        "openai",
-        "prometheus_client",
-        "pydantic",
-        "requests",
-        "rich",
-        "sqlite3",
-        "starlette",
-        "urllib3",
-        "uvicorn",
-        "yaml",
-    ),
+    *("prometheus_client", "pydantic", "requests", "rich", "sqlite3", "starlette", "urllib3", "uvicorn", "yaml"),
 )
+
+#: What the extras bring.
+EXTRAS = ("fastapi", "httpx", "jinja2", "langfuse", "openai", "opentelemetry.configuration", "starlette", "uvicorn")
 
 IMPORTED = "import sys; {statement}; print('\\n'.join(sys.modules))"
 
@@ -109,3 +101,18 @@ def test_llm_works_on_the_api_alone() -> None:
     loaded = modules_of("import aumos_otel.llm")
 
     assert sorted(name for name in loaded if name.startswith("opentelemetry.sdk")) == []
+
+
+def test_core_needs_no_extra() -> None:
+    """Every module outside `local` and `demo` imports where no extra is installed."""
+    code = (
+        "import importlib, pkgutil, sys\n"
+        f"for name in {EXTRAS}: sys.modules[name] = None\n"
+        "import aumos_otel\n"
+        "for module in pkgutil.walk_packages(aumos_otel.__path__, 'aumos_otel.', onerror=lambda name: None):\n"
+        "    if not module.name.startswith(('aumos_otel.local', 'aumos_otel.demo', 'aumos_otel.__main__')):\n"
+        "        importlib.import_module(module.name)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stderr

@@ -32,6 +32,8 @@ def describe(function: object) -> tuple[bool, ...]:
 
 
 class TestFunctions:
+    """Decorated functions of every kind."""
+
     def test_plain_function(self, capture) -> None:
         """A plain function runs inside a span of its qualified name."""
 
@@ -246,6 +248,8 @@ class TestFunctions:
 
 
 class TestBlocks:
+    """Spans around blocks."""
+
     def test_block(self, capture) -> None:
         """The block gets the OpenTelemetry span, which is current inside it."""
         with aumos.span("load", rows=1) as span:
@@ -283,6 +287,8 @@ class TestBlocks:
 
 
 class TestErrors:
+    """Exceptions, the user's and ours."""
+
     def test_exception_is_recorded_and_passes(self, capture) -> None:
         """The user's exception is recorded and raised as it is, without a cause of ours."""
         error = ValueError("wrong")
@@ -312,14 +318,14 @@ class TestErrors:
     def test_unprintable_exception(self, capture) -> None:
         """An exception whose text cannot be made is told by its class."""
 
-        class Broken(Exception):
+        class BrokenError(Exception):
             def __str__(self) -> str:
                 raise RuntimeError
 
-        with pytest.raises(Broken), aumos.span("load"):
-            raise Broken
+        with pytest.raises(BrokenError), aumos.span("load"):
+            raise BrokenError
 
-        assert capture.span("load").status.description == "Broken"
+        assert capture.span("load").status.description == "BrokenError"
 
     async def test_cancellation_is_no_error(self, capture) -> None:
         """A cancelled task ends its span without an error."""
@@ -358,6 +364,8 @@ class TestErrors:
 
 
 class TestStreamsThatDoNotEnd:
+    """Streams that are dropped, closed, cancelled or moved."""
+
     @pytest.fixture(autouse=True)
     def _no_complaints(self, caplog: pytest.LogCaptureFixture) -> object:
         """Nothing may be logged, least of all that a context could not be detached."""
@@ -446,7 +454,7 @@ class TestStreamsThatDoNotEnd:
             with aumos.span("inside"):
                 yield 2
 
-        assert [pair for pair in zip(steps(), steps(), strict=True)] == [(1, 1), (2, 2)]
+        assert list(zip(steps(), steps(), strict=True)) == [(1, 1), (2, 2)]
 
         outer = [span for span in capture.spans if span.name == "steps"]
         inner = [span.parent.span_id for span in capture.spans if span.name == "inside"]
@@ -583,6 +591,8 @@ class TestStreamsThatDoNotEnd:
 
 
 class TestUnconfigured:
+    """Before and without an SDK."""
+
     def test_nothing_happens_without_an_sdk(self) -> None:
         """Without an SDK the functions just run."""
 

@@ -25,7 +25,3 @@ class PerProvider(Generic[T]):
         if made is None or made[0] is not provider:
             made = self._made = (provider, self._make())
         return made[1]
-
-    def forget(self) -> None:
-        """Make the value anew on next use."""
-        self._made = None

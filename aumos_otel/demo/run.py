@@ -108,7 +108,7 @@ def run_demo(*, exit_after: bool, as_json: bool) -> int:
             _private_directory() as directory,
             LocalServer(directory / "demo.db", otlp_port=0) as backend,
         ):
-            result = _act(backend, directory, said)
+            result = perform(backend, directory, said)
             _report(result, said, as_json=as_json, exit_after=exit_after)
             if not exit_after:
                 with contextlib.suppress(KeyboardInterrupt):
@@ -119,10 +119,13 @@ def run_demo(*, exit_after: bool, as_json: bool) -> int:
         return _INTERRUPTED
 
 
-def _act(backend: LocalServer, directory: Path, said: Console) -> Result:
-    """Everything up to the table; the service and the model server have ended when it returns."""
+def perform(backend: LocalServer, directory: Path, said: Console) -> Result:
+    """Everything up to the table: what was sent to ``backend`` and what it has.
+
+    The service and the model server have ended when it returns; their files are in ``directory``.
+    """
     for note in backend.notes:
-        said.print(f"note: {note}", style="yellow", markup=False)
+        _note(said, note)
     wanted = drive.steps()
     streamed, broken = sum(step.streamed for step in wanted), sum(step.broken for step in wanted)
     driven = f"{len(wanted)} requests ({streamed} streamed, {broken} broken on purpose)"
@@ -136,6 +139,8 @@ def _act(backend: LocalServer, directory: Path, said: Console) -> Result:
             seconds = _drive(service.url, wanted, driven, said)
             service.stop()
         status, told = json.loads(status_file.read_text(encoding="utf-8")), models.reported
+    if status["guard"]["swallowed"]:
+        _note(said, f"aumos-otel swallowed errors of its own in the service: {status['guard']['sites']}")
     sent = table.Sent(
         requests=len(wanted),
         spans=_emitted(status, "traces"),
@@ -149,6 +154,10 @@ def _act(backend: LocalServer, directory: Path, said: Console) -> Result:
         threading.Event().wait(_LOOK)
         arrived = backend.store.totals()
     return Result(driven, seconds, rows, arrived.cost, prices, backend.ui_url, _failing_call(backend.store))
+
+
+def _note(said: Console, note: str) -> None:
+    said.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _service(backend: LocalServer, models: ModelServer, status_file: Path) -> ServerProcess:

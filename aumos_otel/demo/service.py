@@ -96,8 +96,8 @@ async def describe_model(name: str) -> dict[str, Any]:
 
 @app.get("/health")
 async def health() -> dict[str, str]:
-    """Whether the service is up; not traced."""
-    return {"status": "ok"}
+    """Whether the service is up, and which process answers; not traced."""
+    return {"status": "ok", "instance": telemetry.status().instance}
 
 
 @app.exception_handler(openai.APIStatusError)

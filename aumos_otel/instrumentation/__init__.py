@@ -96,7 +96,7 @@ def enable(
         state = _state = _State(environ, identity, on_lifespan_shutdown)
         state.restore = _compat.prefer_stable_http(environ)
         for library in registry.BUILT_IN:
-            _note(_enable_built_in(library, switches, state))
+            _enable_built_in(library, switches, state)
         others, state.instrumentors = registry.enable_others(switches)
         for report in others:
             _note(report)
@@ -163,22 +163,23 @@ def instrument_app(app: Any) -> Any:
     return _server_patch(_state).instrument(app)
 
 
-def _enable_built_in(library: str, switches: Switches, state: _State) -> Report:
+def _enable_built_in(library: str, switches: Switches, state: _State) -> None:
     off = switches.off(library)
     if off is not None:
-        return Report(library, library, "disabled", off)
-    if library == "logging":
-        return _logging_report()
-    if find_spec(library) is None:
-        return Report(library, library, "skipped", f"{library} is not installed")
-    if library == "fastapi":
-        state.fastapi_everywhere = True
-        _when_imported("fastapi.applications", _fastapi_imported)
+        _note(Report(library, library, "disabled", off))
+    elif library == "logging":
+        _note(_logging_report())
+    elif find_spec(library) is None:
+        _note(Report(library, library, "skipped", f"{library} is not installed"))
     else:
-        state.clients.add(library)
-        _when_imported(library, _httpx_imported)
-    reason = "" if library in sys.modules else "takes effect when it is imported"
-    return Report(library, registry.installed(library) or library, "enabled", reason)
+        found = registry.installed(library) or library
+        _note(Report(library, found, "enabled", "takes effect when the program imports it"))
+        if library == "fastapi":
+            state.fastapi_everywhere = True
+            _when_imported("fastapi.applications", _fastapi_imported)
+        else:
+            state.clients.add(library)
+            _when_imported(library, _httpx_imported)
 
 
 def _logging_report() -> Report:
@@ -216,8 +217,8 @@ def _httpx_imported(module: ModuleType) -> None:
                 from aumos_otel.instrumentation.httpx import Client  # noqa: PLC0415 - only with httpx
 
                 _state.client = Client(_state.environ)
-            _state.client.apply(module)
-            _imported(module.__name__)
+            ours = _state.client.apply(module)
+            _imported(module.__name__, "" if ours else "contrib's instrumentor was there before, left alone")
 
 
 def _server_patch(state: _State) -> Patch:
@@ -230,9 +231,9 @@ def _server_patch(state: _State) -> Patch:
     return state.patch
 
 
-def _imported(library: str) -> None:
-    if _state is not None and library in _state.reports:
-        _note(replace(_state.reports[library], reason=""))
+def _imported(library: str, news: str = "") -> None:
+    if _state is not None:
+        _note(replace(_state.reports[library], reason=news))
 
 
 def _exporters_refused() -> None:
@@ -241,8 +242,7 @@ def _exporters_refused() -> None:
         "its exporters would send everything a second time"
     )
     logger.warning("%s", reason)
-    if _state is not None:
-        _note(replace(_state.reports["fastapi"], reason=reason))
+    _imported("fastapi", reason)
 
 
 def _note(report: Report) -> None:

@@ -104,18 +104,14 @@ class Server:
         else:
             await app(scope, receive, send)
 
-    async def identified(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run ``app`` with the request's identity, without a span of ours."""
-        with self._bind(scope):
-            await app(scope, receive, send)
-
     def _open(self, scope: Scope) -> Exchange | None:
         """The span for this request, not yet current; None when there is to be none of ours."""
         with guard.swallow("instrumentation.asgi"):
             scope[_MARK] = True
             if not is_http_instrumentation_enabled() or self._excluded(scope):
                 return None
-            parent = propagate.extract(scope, getter=_GETTER)
+            # On an empty context: what was current when the server was started is no parent of requests.
+            parent = propagate.extract(scope, otel_context.Context(), _GETTER)
             if _is_traced(parent):
                 return None
             self.instruments.refresh()
@@ -324,9 +320,8 @@ def _is_traced(parent: otel_context.Context) -> bool:
     current = trace.get_current_span()
     if not conventions.is_foreign(current, SpanKind.SERVER):
         return False
-    above = getattr(current, "parent", None)
-    extracted = trace.get_current_span(parent).get_span_context().span_id
-    return extracted in (current.get_span_context().span_id, above.span_id if above else None)
+    remote, above = trace.get_current_span(parent).get_span_context(), getattr(current, "parent", None)
+    return not remote.is_valid or (above is not None and above.span_id == remote.span_id)
 
 
 async def _run_bounded(job: Callable[[], object], seconds: float) -> None:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from aumos_otel import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from types import ModuleType
 
     from aumos_otel.instrumentation.asgi import App, Receive, Scope, Send, Server
@@ -63,8 +63,10 @@ class Patch:
         @functools.wraps(original)
         async def call(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
             inner = functools.partial(original, app)
-            run = self._runner(app, scope)
-            await (inner(scope, receive, send) if run is None else run(inner, scope, receive, send))
+            if self._is_ours(app, scope):
+                await self.server(inner, scope, receive, send)
+            else:
+                await inner(scope, receive, send)
 
         def undo() -> None:
             if kind.__call__ is call:
@@ -108,19 +110,19 @@ class Patch:
         elif app.middleware_stack is not None:
             app.middleware_stack = Instrumented(app.middleware_stack, self.server)
 
-    def _runner(self, app: Any, scope: Scope) -> Callable[[App, Scope, Receive, Send], Awaitable[None]] | None:
-        """What runs the application for this scope; None: the application by itself."""
+    def _is_ours(self, app: Any, scope: Scope) -> bool:
+        """Whether this request gets our span; if it does, FastAPI's native telemetry stands aside."""
         with guard.swallow("instrumentation.fastapi"):
             if not self.server.active or not (self._everywhere or app in self._chosen):
-                return None
+                return False
             if scope["type"] == "lifespan":
                 self._refuse_exporters(app)
             elif getattr(app, "_is_instrumented_by_opentelemetry", False):
-                return self.server.identified  # contrib's FastAPIInstrumentor.instrument_app() was here
+                return False  # contrib's FastAPIInstrumentor.instrument_app() was here
             else:
                 scope.setdefault(_NATIVE, None)
-            return self.server
-        return None
+            return True
+        return False
 
     def _refuse_exporters(self, app: Any) -> None:
         """FastAPI(auto_configure) would add exporters of its own to our providers: everything twice."""

@@ -7,6 +7,7 @@ Ours and not contrib's instrumentor: that one has no duration for requests that 
 from __future__ import annotations
 
 import functools
+import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: The two libraries have the same classes; openai >= 3 sends through the second.
 MODULES: Final = ("httpx", "httpx2")
 
+_CONTRIB: Final = "opentelemetry.instrumentation.httpx"
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -40,13 +43,17 @@ class Client:
         self._excluded_urls = conventions.excluded_urls("HTTPX", environ)
         self._undo: dict[str, list[Callable[[], None]]] = {}
 
-    def apply(self, module: ModuleType) -> None:
-        """Wrap the transports of ``httpx`` or ``httpx2``; once."""
+    def apply(self, module: ModuleType) -> bool:
+        """Wrap the transports of ``httpx`` or ``httpx2``, once; False when contrib has done so before."""
+        contrib = getattr(sys.modules.get(_CONTRIB), f"{module.__name__.upper()}ClientInstrumentor", None)
+        if contrib is not None and contrib().is_instrumented_by_opentelemetry:
+            return False
         if module.__name__ not in self._undo:
             self._undo[module.__name__] = [
                 _replace(module.HTTPTransport, "handle_request", self._wrap),
                 _replace(module.AsyncHTTPTransport, "handle_async_request", self._wrap_async),
             ]
+        return True
 
     def remove(self) -> None:
         """Put the transports back as they were."""
@@ -164,7 +171,7 @@ def _request_attributes(request: Any, client: Client) -> dict[str, Any]:
 
 
 def _is_contrib(span: Any) -> bool:
-    return str(span.instrumentation_scope.name).startswith("opentelemetry.instrumentation.httpx")
+    return str(span.instrumentation_scope.name).startswith(_CONTRIB)
 
 
 def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], None]:

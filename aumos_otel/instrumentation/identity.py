@@ -22,14 +22,10 @@ class HeaderIdentity:
 
     def __call__(self, scope: Mapping[str, Any]) -> dict[str, str]:
         """The parts that the request carries; the first value of a repeated header counts."""
-        wanted = {header.encode("latin-1"): part for part, header in self.headers}
-        found: dict[str, str] = {}
+        sent: dict[str, str] = {}
         for name, value in scope.get("headers") or ():
-            part = wanted.get(bytes(name).lower())
-            text = bytes(value).decode("latin-1").strip() if part else ""
-            if part and text:
-                found.setdefault(part, text)
-        return found
+            sent.setdefault(bytes(name).decode("latin-1").lower(), bytes(value).decode("latin-1").strip())
+        return {part: sent[header] for part, header in self.headers if sent.get(header)}
 
 
 def from_headers(

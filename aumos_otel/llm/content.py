@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time
@@ -22,6 +21,7 @@ from uuid import UUID
 from aumos_otel.semconv import attributes as attr
 
 from .shapes.fields import get, text
+from .shapes.messages import Message, to_messages
 
 #: The policy that captures nothing; the others have names in the registry.
 NONE = "none"
@@ -63,6 +63,22 @@ def render(messages: object, policy: str) -> str | None:
     return None if shown is None else _dumps(shown)
 
 
+def input_from(value: object) -> list[Message] | None:
+    """Input messages from whatever was given as the prompt: a str, messages of any client, any object."""
+    return _messages(value, "user")
+
+
+def output_from(value: object) -> list[Message] | None:
+    """Output messages from whatever was given as the answer."""
+    return _messages(value, "assistant")
+
+
+def _messages(value: object, role: str) -> list[Message] | None:
+    if value is None:
+        return None
+    return to_messages(value, role) or [{"role": role, "parts": [{"type": "unknown", "value": value}]}]
+
+
 def plain(messages: object, policy: str) -> list[object] | None:
     """The same as `render`, as plain dicts and lists; for an event, whose attributes have structure."""
     if policy not in (NONE, attr.AUMOS_LLM_CONTENT_POLICY_HASH, attr.AUMOS_LLM_CONTENT_POLICY_FULL):
@@ -71,8 +87,8 @@ def plain(messages: object, policy: str) -> list[object] | None:
         return None
     entries = messages if isinstance(messages, list | tuple) else [messages]
     if policy == attr.AUMOS_LLM_CONTENT_POLICY_HASH:
-        entries = [_hashed(entry) for entry in _Plain(sys.maxsize, sys.maxsize).sequence(entries)]
-    return _Plain(TEXT_LIMIT, TOTAL_LIMIT).sequence(entries) or None
+        entries = [_hashed(entry) for entry in _Plain(None).sequence(entries)]
+    return _Plain(TEXT_LIMIT).sequence(entries) or None
 
 
 def _dumps(value: object) -> str:
@@ -109,13 +125,12 @@ class _Plain:
     """Turns anything into JSON values, within a budget of characters.
 
     Args:
-        text_limit: characters of one text.
-        total_limit: characters of all texts, plus a few for each value.
+        text_limit: characters of one text; None keeps every text whole and free, to be digested.
     """
 
-    def __init__(self, text_limit: int, total_limit: int) -> None:
+    def __init__(self, text_limit: int | None) -> None:
         self._text_limit = text_limit
-        self._left = total_limit
+        self._left = TOTAL_LIMIT
         self._path: list[int] = []
 
     def sequence(self, values: object) -> list[object]:
@@ -179,6 +194,8 @@ class _Plain:
         return taken
 
     def _text(self, words: str) -> str:
+        if self._text_limit is None:
+            return _clean(words)
         room = max(0, min(self._text_limit, self._left))
         self._left -= min(len(words), room)
         if len(words) <= room:

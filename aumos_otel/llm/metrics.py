@@ -46,13 +46,13 @@ _PER_CHUNK: Final = (
 )
 
 _instruments: PerProvider[dict[str, Any]] = PerProvider(metrics.get_meter_provider, dict)
-_counts: Counter[str] = Counter()
+_counts: PerProvider[Counter[str]] = PerProvider(metrics.get_meter_provider, Counter)
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """LLM calls of this process so far: all, without usage, without a price."""
+    """LLM calls since the meter provider was installed: all, without usage, without a price."""
 
     calls: int
     usage_missing: int
@@ -61,14 +61,9 @@ class Totals:
 
 def totals() -> Totals:
     """What `Telemetry.status` shows of LLM calls."""
+    counts = _counts.get()
     with _lock:
-        return Totals(_counts["calls"], _counts["usage_missing"], _counts["price_missing"])
-
-
-def reset_totals() -> None:
-    """Count from zero; for tests."""
-    with _lock:
-        _counts.clear()
+        return Totals(counts["calls"], counts["usage_missing"], counts["price_missing"])
 
 
 def count_call() -> None:
@@ -165,5 +160,6 @@ def _create(metric: Metric) -> Any:
 
 
 def _count(what: str, by: int) -> None:
+    counts = _counts.get()
     with _lock:
-        _counts[what] += by
+        counts[what] += by

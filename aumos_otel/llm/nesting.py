@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from aumos_otel._internal.per_provider import PerProvider
 from aumos_otel.llm.usage import Reading, Usage
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv import spans as operations
@@ -159,7 +160,7 @@ def _reading(attributes: Mapping[str, object]) -> Reading | None:
     )
 
 
-_claims: OrderedDict[tuple[object, ...], None] = OrderedDict()
+_claims: PerProvider[OrderedDict[tuple[object, ...], None]] = PerProvider(trace.get_tracer_provider, OrderedDict)
 _lock = threading.Lock()
 
 
@@ -173,18 +174,12 @@ def claim(trace_id: int, reading: Reading) -> bool:
     if reading.response_id is None or usage is None:
         return True
     key = (trace_id, reading.response_id, usage.input_tokens, usage.output_tokens)
+    claims = _claims.get()
     with _lock:
-        if key in _claims:
-            _claims.move_to_end(key)
+        if key in claims:
+            claims.move_to_end(key)
             return False
-        _claims[key] = None
-        if len(_claims) > CLAIM_LIMIT:
-            _claims.popitem(last=False)
+        claims[key] = None
+        if len(claims) > CLAIM_LIMIT:
+            claims.popitem(last=False)
     return True
-
-
-def reset() -> None:
-    """Forget all responses and spans; for tests."""
-    with _lock:
-        _claims.clear()
-    _watched.clear()

@@ -100,7 +100,7 @@ class PriceTable:
         prefix, slash, rest = model.partition("/")
         if slash:
             owner = self._known(provider_name(prefix))
-            return () if owner is None or owner == provider else self._look_up(owner, rest)
+            return () if owner is None else self._look_up(owner, rest)
         if provider is None or provider == _PROTOCOL_OWNER:
             return self._only_catalog(model)
         return ()

@@ -42,7 +42,7 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_PURGE = do_GET
+    do_PURGE = do_GET  # noqa: N815 - the name that the base class looks for
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -205,6 +205,8 @@ def test_a_client_that_contrib_has_instrumented_has_one_span(instrumented: Calla
         httpx.get(f"{server}/200", trust_env=False)
         HTTPXClientInstrumentor().uninstrument()
         assert [span.instrumentation_scope.name for span in telemetry.spans] == ["opentelemetry.instrumentation.httpx"]
+        (report,) = [report for report in instrumentation.reports() if report.name == "httpx"]
+        assert ("left alone" in report.reason) == (first == "contrib")
 
 
 def test_a_cancelled_request_ends_its_span(telemetry: Capture) -> None:

@@ -9,6 +9,8 @@ Source: the JSON schemas beside the ``gen_ai`` conventions (input and output mes
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from .fields import first, get, is_mapping, items, label, parsed, text
 
 Message = dict[str, object]
@@ -47,6 +49,8 @@ def _extend(message: Message, more: Message) -> None:
 
 def to_message(source: object, default_role: str) -> Message | None:
     """One message, from a message object, a bare part or a str; None if there is nothing in it."""
+    if _is_native(source):
+        return dict(source)
     kind = text(get(source, "type")) or ""
     if kind in _BARE_ROLES:
         return {"role": _BARE_ROLES[kind], "parts": to_parts(source)}
@@ -62,6 +66,12 @@ def to_message(source: object, default_role: str) -> Message | None:
     if name is not None and role != "tool":
         message["name"] = name
     return message
+
+
+def _is_native(source: object) -> TypeGuard[Message]:
+    """Whether ``source`` is in the conventions' format already: every part has a type."""
+    parts = items(get(source, "parts")) if is_mapping(source) and text(get(source, "role")) else []
+    return bool(parts) and all(is_mapping(part) and text(get(part, "type")) is not None for part in parts)
 
 
 def _message_parts(source: object, role: str) -> list[Part]:
