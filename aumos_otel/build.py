@@ -64,6 +64,7 @@ class _Site:
     providers: dict[str, str] = field(default_factory=dict)
     teardown: list[Any] = field(default_factory=list)
     page: PrometheusPage | None = None
+    page_state: list[str] = field(default_factory=list)
     own: list[Any] = field(default_factory=list)
 
 
@@ -248,7 +249,7 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
         )
     if page is not None:
         site.page = page
-        page.start()
+        site.page_state = [page.start() or page.url]
         site.teardown.append(page.stop)
     site.ledger.observe(provider)
     _observe_guard(provider)
@@ -324,12 +325,7 @@ def _after_fork(site: _Site, wiring: Wiring) -> None:
     for provider in site.own:
         _compat.update_resource(provider, child)
     if site.page is not None:  # the inherited socket is the parent's
-        site.page.start()
-        wiring.description["prometheus"] = _page_state(site.page)
-
-
-def _page_state(page: PrometheusPage | None) -> list[str]:
-    return [] if page is None else [page.url, *page.problems()]
+        wiring.description["prometheus"] = [site.page.start() or site.page.url]
 
 
 def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
@@ -338,7 +334,7 @@ def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
         "providers": site.providers,
         "resource": dict(site.resource.attributes),
         "destinations": destinations.describe(routes),
-        "prometheus": _page_state(site.page),
+        "prometheus": site.page_state,
         "propagators": list(plan.scalars.propagators),
         "sources": dict(plan.sources),
         "warnings": list(plan.warnings),

@@ -64,8 +64,21 @@ def _http_options(target: Target) -> dict[str, Any]:
         "certificate_file": given.get("certificate"),
         "client_key_file": given.get("client_key"),
         "client_certificate_file": given.get("client_certificate"),
-        "session": _credentials(target),
+        "session": _credentials(target) or _session(target),
     }
+
+
+def _session(target: Target) -> Any:
+    """A requests.Session that trusts the named authority alone: REQUESTS_CA_BUNDLE would beat it."""
+    if "certificate" not in target.options:
+        return None
+    base: Any = import_module("requests").Session
+
+    class Session(base):  # type: ignore[misc]  # requests is loaded on first use
+        def merge_environment_settings(self, *args: Any) -> Any:
+            return super().merge_environment_settings(*args) | {"verify": self.verify}
+
+    return Session()
 
 
 def _grpc_options(target: Target) -> dict[str, Any]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import Request
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 MODEL: Final = "gpt-5-mini"
 _INSTRUCTIONS: Final = "You are the assistant of a hardware shop. Answer in two sentences."
@@ -77,9 +77,9 @@ async def chat(question: Question) -> Response:
     """Answer a question, in one piece or as it is made."""
     logger.info("question of %d characters", len(question.text), extra={"chat.stream": question.stream})
     if not question.stream:
-        completion = await complete(question.text)
+        completion = await complete(_messages(question))
         return PlainTextResponse(completion.choices[0].message.content)
-    chunks = stream(question.text)
+    chunks = stream(_messages(question))
     first = await anext(chunks)  # a refusal surfaces here, while the status can still say so
     return StreamingResponse(_text_of(first, chunks), media_type="text/plain")
 
@@ -104,25 +104,23 @@ async def health() -> dict[str, str]:
 async def refuse(_request: Request, error: openai.APIStatusError) -> Response:
     """Pass a rate limit on; the provider's own failures are a bad gateway."""
     logger.warning("the model refused: %d %s", error.status_code, error.message)
-    return JSONResponse(
-        {"detail": error.message},
-        error.status_code if error.status_code == httpx.codes.TOO_MANY_REQUESTS else httpx.codes.BAD_GATEWAY,
-    )
+    busy = error.status_code == httpx.codes.TOO_MANY_REQUESTS
+    return JSONResponse({"detail": error.message}, error.status_code if busy else httpx.codes.BAD_GATEWAY)
 
 
 @llm.chat(provider="openai", model=MODEL)
-async def complete(text: str) -> ChatCompletion:
+async def complete(messages: list[ChatCompletionMessageParam]) -> ChatCompletion:
     """One answer in one piece."""
-    completion = await model.chat.completions.create(model=MODEL, messages=_messages(text))
+    completion = await model.chat.completions.create(model=MODEL, messages=messages)
     logger.info("answered: %s", completion.choices[0].finish_reason)
     return completion
 
 
 @llm.chat(provider="openai", model=MODEL)
-async def stream(text: str) -> AsyncIterator[ChatCompletionChunk]:
+async def stream(messages: list[ChatCompletionMessageParam]) -> AsyncIterator[ChatCompletionChunk]:
     """One answer in chunks; the last one carries the usage."""
     chunks = await model.chat.completions.create(
-        model=MODEL, messages=_messages(text), stream=True, stream_options={"include_usage": True}
+        model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
     )
     async for chunk in chunks:
         yield chunk
@@ -143,5 +141,5 @@ def _piece(chunk: ChatCompletionChunk) -> str:
     return (chunk.choices[0].delta.content or "") if chunk.choices else ""
 
 
-def _messages(text: str) -> list[Any]:
-    return [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": text}]
+def _messages(question: Question) -> list[ChatCompletionMessageParam]:
+    return [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": question.text}]

@@ -74,7 +74,7 @@ def output_from(value: object) -> list[Message] | None:
 
 
 def _messages(value: object, role: str) -> list[Message] | None:
-    if value is None:
+    if value is None or (isinstance(value, str | list | tuple) and not value):
         return None
     return to_messages(value, role) or [{"role": role, "parts": [{"type": "unknown", "value": value}]}]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from opentelemetry._logs import SeverityNumber
@@ -41,10 +42,13 @@ def record_evaluation(
     >>> llm.record_evaluation(name="faithfulness", score=0.92, label="pass", response_id="chatcmpl-1")
     """
     with guard.swallow("llm.evaluation"):
+        value = None if score is None else float(score)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"evaluation {name!r}: score is {value}, expected a finite number")
         answer = response_id if response_id is not None else spans.current().response_id
         found: dict[str, AttributeValue | None] = {
             attr.GEN_AI_EVALUATION_NAME: name,
-            attr.GEN_AI_EVALUATION_SCORE_VALUE: None if score is None else float(score),
+            attr.GEN_AI_EVALUATION_SCORE_VALUE: value,
             attr.GEN_AI_EVALUATION_SCORE_LABEL: label,
             attr.GEN_AI_EVALUATION_EXPLANATION: explanation,
             attr.GEN_AI_RESPONSE_ID: answer,
@@ -55,5 +59,5 @@ def record_evaluation(
         tenant = context.metric_tenant()
         if tenant is not None:
             told[attr.AUMOS_TENANT_ID] = tenant
-        if score is not None:
-            metrics.evaluation(float(score), told)
+        if value is not None:
+            metrics.evaluation(value, told)

@@ -133,20 +133,22 @@ class Call:
     ) -> None:
         """Say the token counts by hand; they outdo what responses say.
 
-        ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning.
+        ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning.  Agents,
+        workflows and tools have no usage of their own: for them this does nothing.
         """
         with guard.swallow("llm.usage"):
-            if self._open:
+            if self._open and self.family is not None:
                 counts = (input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens)
                 self._account.set(usage.Usage(*counts))
 
     def record(self, response: object) -> None:
         """Hand over a client's response: usage, model, id and finish reasons are read from it.
 
-        Several responses in one call add up; the same response twice counts once.
+        Several responses in one call add up; the same response twice counts once.  Agents,
+        workflows and tools have no response of their own: for them this does nothing.
         """
         with guard.swallow("llm.record"):
-            if self._open:
+            if self._open and self.family is not None:
                 reading = usage.read(response, content=self._capture.wanted)
                 if reading is not None:
                     self._account.add(reading)
@@ -201,17 +203,18 @@ class Call:
                 self._chunk(item)
 
     def returned(self, value: object) -> None:
-        """The result of the decorated function."""
+        """The result of the decorated function, or what was read of it."""
         with guard.swallow("llm.result"):
             if not self._open:
                 return
-            reading = None
-            if self.family is not None and self._account.is_empty:
+            reading = value if isinstance(value, usage.Reading) else None
+            if reading is None and self.family is not None and self._account.is_empty:
                 reading = usage.read(value, content=self._capture.wanted)
-            if reading is not None:
+            if reading is None:
+                if self._capture.wanted:
+                    self._capture.answered(value)
+            elif self.family is not None:
                 self._account.add(reading)
-            elif self._capture.wanted:
-                self._capture.answered(value)
 
     def ended(self, error: BaseException | None = None, *, abandoned_at: int | None = None) -> None:
         """The end; only the first call counts, also among threads."""

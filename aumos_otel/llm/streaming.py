@@ -7,12 +7,15 @@ Clients are told by the shape of their objects; none is imported.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aumos_otel._internal import failure, flow
+from aumos_otel.llm import usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -146,12 +149,16 @@ class _DualStream(_Stream, _AsyncStream):
     """Both, as litellm's."""
 
 
-def _snapshot(stream: object) -> object:
-    """The response as the client has put it together so far; None if it does not do that."""
+def _snapshot(stream: object) -> usage.Reading | None:
+    """What the client has put together so far; None if it does not do that.
+
+    Until there is a finish reason the count of output tokens is a provisional one.
+    """
     for name in _SNAPSHOTS:
         if hasattr(type(stream), name):
-            try:
-                return getattr(stream, name)
-            except AssertionError:  # nothing has arrived yet
-                return None
+            with contextlib.suppress(AssertionError):  # nothing has arrived yet
+                reading = usage.read(getattr(stream, name))
+                if reading is None or reading.usage is None or reading.finish_reasons:
+                    return reading
+                return replace(reading, usage=replace(reading.usage, output_tokens=None, reasoning_tokens=None))
     return None

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ import pytest
 from aumos_otel.demo.model_server import ModelServer
 from aumos_otel.demo.process import HOST, ServerProcess, clean_environ
 from aumos_otel.local import LocalServer, ports
+from aumos_otel.semconv.attributes import SERVICE_INSTANCE_ID
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
@@ -24,7 +25,7 @@ APP = "aumos_otel.demo.service:app"
 #: Seconds that a condition may take to come true.
 DEADLINE = 20.0
 #: Longer than any test: what arrives was flushed at the end, not sent in between.
-NO_FLUSH_IN_BETWEEN = {name: "600000" for name in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY")}
+NO_FLUSH_IN_BETWEEN = dict.fromkeys(("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"), "600000")
 
 UVICORN = (sys.executable, "-m", "uvicorn", APP, "--host", HOST, "--port", "{port}")
 GUNICORN = (sys.executable, "-m", "gunicorn", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", f"{HOST}:{{port}}")
@@ -33,7 +34,6 @@ LAUNCHERS = {
     "uvicorn, two workers": (*UVICORN, "--workers", "2"),
     "gunicorn, two workers": (*GUNICORN, APP),
     "gunicorn --preload, two workers": (*GUNICORN, "--preload", APP),
-    "gunicorn --preload, recycled workers": (*GUNICORN, "--preload", "--max-requests", "15", APP),
 }
 
 #: A program that works, says so, and waits to be told to end.
@@ -49,13 +49,14 @@ def work(number):
 
 for number in range(50):
     work(number)
+{handler}
 print("ready", flush=True)
-{end}
+{wait}
 """
 ENDS = {
-    "waiting": "signal.pause()",
-    "with its own handler": "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()",
-    "in a thread": "import threading; threading.Event().wait()",
+    "without a handler": {"handler": "", "wait": "signal.pause()"},
+    "in a lock": {"handler": "", "wait": "import threading; threading.Event().wait()"},
+    "with a handler": {"handler": "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))", "wait": "signal.pause()"},
 }
 
 
@@ -86,6 +87,7 @@ def serving(
         OPENAI_API_KEY="none",
         OPENAI_BASE_URL=models.base_url,
         OTEL_PYTHON_DISTRO="aumos",
+        HOME=str(directory),  # gunicorn keeps a socket there
         **environ,
     )
     directory.mkdir(exist_ok=True)
@@ -121,11 +123,97 @@ class Connections:
         return times * len(self.by_instance)
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    """Return once the condition holds."""
-    deadline = time.monotonic() + DEADLINE
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as ticker:
-        while not condition():
-            assert time.monotonic() < deadline
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                ticker.wait(0.02)
+def instances(backend: LocalServer) -> set[str]:
+    """Every service.instance.id that spans have arrived with."""
+    traces = [backend.store.trace(summary.trace_id) for summary in backend.store.traces(limit=1000)]
+    return {str(span.resource[SERVICE_INSTANCE_ID]) for trace in traces if trace for span in trace.spans}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_every_worker_sends_everything(
+    launcher: str, backend: LocalServer, models: ModelServer, tmp_path: Path
+) -> None:
+    """Each request's spans and logs arrive after SIGTERM, from as many instances as there are workers."""
+    with (
+        contextlib.ExitStack() as stack,
+        serving(LAUNCHERS[launcher], backend, models, tmp_path / "run", **NO_FLUSH_IN_BETWEEN) as service,
+    ):
+        connections = Connections(service.url, stack)
+        connections.reach(2 if "two workers" in launcher else 1)
+        sent = connections.ask(6)
+        service.stop()
+
+    totals = backend.store.totals()
+    assert (totals.traces, totals.spans_by_thing["server"], totals.spans_by_thing["llm"]) == (sent, sent, sent)
+    assert totals.spans_by_thing["http"] == sent
+    assert (totals.logs, totals.logs_joined) == (2 * sent, 2 * sent)
+    assert instances(backend) == set(connections.by_instance)
+    assert backend.store.services() == ["chat-api"]
+
+
+def test_forked_workers_keep_the_given_instance_as_prefix(
+    backend: LocalServer, models: ModelServer, tmp_path: Path
+) -> None:
+    """A service.instance.id of the user's own is the beginning of each forked worker's."""
+    own = {"OTEL_RESOURCE_ATTRIBUTES": f"{SERVICE_INSTANCE_ID}=pod-7"}
+    with (
+        contextlib.ExitStack() as stack,
+        serving(LAUNCHERS["gunicorn --preload, two workers"], backend, models, tmp_path / "run", **own) as service,
+    ):
+        connections = Connections(service.url, stack)
+        connections.reach(2)
+        connections.ask(1)
+        service.stop()
+
+    seen = instances(backend)
+    assert len(seen) == 2
+    assert all(instance.startswith("pod-7-") for instance in seen)
+
+
+@contextlib.contextmanager
+def script(command: list[str], directory: Path, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """A program that has said that it is ready."""
+    with subprocess.Popen(
+        command, env=clean_environ(**environ), cwd=directory, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_plain_script_flushes_on_sigterm(end: str, backend: LocalServer, tmp_path: Path) -> None:
+    """Fifty spans and logs of a program that is ended by SIGTERM arrive, whatever it was waiting in."""
+    program = [sys.executable, "-c", SCRIPT.format(**ENDS[end])]
+    with script(program, tmp_path, AUMOS_OTEL_ENDPOINT=backend.otlp_url, **NO_FLUSH_IN_BETWEEN) as process:
+        process.terminate()
+        code = process.wait(DEADLINE)
+
+    totals = backend.store.totals()
+    assert code == (3 if end == "with a handler" else -signal.SIGTERM)
+    assert (totals.spans, totals.logs, totals.logs_joined) == (50, 50, 50)
+
+
+def test_run_points_a_program_at_the_running_backend(backend: LocalServer, tmp_path: Path) -> None:
+    """`aumos-otel run` finds the running backend, passes SIGTERM on, and ends as its program does."""
+    program = [
+        sys.executable,
+        "-m",
+        "aumos_otel",
+        "run",
+        "--",
+        sys.executable,
+        "-c",
+        SCRIPT.format(**ENDS["without a handler"]),
+    ]
+    state = os.environ["AUMOS_OTEL_STATE_DIR"]
+    with script(program, tmp_path, AUMOS_OTEL_STATE_DIR=state, **NO_FLUSH_IN_BETWEEN) as process:
+        process.terminate()
+        code = process.wait(DEADLINE)
+
+    totals = backend.store.totals()
+    assert code == 128 + signal.SIGTERM
+    assert (totals.spans, totals.logs) == (50, 50)

@@ -223,7 +223,7 @@ def test_names_that_mean_one_library_are_known(name: str, library: str) -> None:
 def test_contrib_emits_stable_names_without_a_write_to_the_environment(add: Add) -> None:
     """Instrumentors see OTEL_SEMCONV_STABILITY_OPT_IN=http; the environment and other modes stay."""
     before = Stability._get_opentelemetry_stability_opt_in_mode(Kind.HTTP)
-    body = "from opentelemetry.instrumentation import _semconv as s; log.append(s._get_semconv_opt_in_modes((s._OpenTelemetryStabilitySignalType.HTTP, s._OpenTelemetryStabilitySignalType.DATABASE)))"  # noqa: E501 - one line of the generated module
+    body = "from opentelemetry.instrumentation import _semconv as s; log.append(s._get_semconv_opt_in_modes((s._OpenTelemetryStabilitySignalType.HTTP, s._OpenTelemetryStabilitySignalType.DATABASE)))"
     module = add("opentelemetry-instrumentation-fakelib", "fakelib", body=body)
     enable()
     modes = sys.modules[module].log[1]

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aumos_otel.llm import content
-from aumos_otel.llm.content import plain, render
+from aumos_otel.llm.content import input_from, output_from, plain, render
 
 MESSAGES = [
     {
@@ -117,6 +117,31 @@ def test_no_messages_are_no_attribute(nothing) -> None:
 def test_the_plain_form_is_the_same_as_structure() -> None:
     """An event's attributes have the structure that a span's have as JSON."""
     assert plain(MESSAGES, "full") == json.loads(render(MESSAGES, "full"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "messages"),
+    [
+        ("Hi", [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]),
+        ({"role": "system", "content": "Hi"}, [{"role": "system", "parts": [{"type": "text", "content": "Hi"}]}]),
+        (MESSAGES, MESSAGES),
+        (MESSAGES[0], MESSAGES),
+        ({"question": 1}, [{"role": "user", "parts": [{"type": "unknown", "value": {"question": 1}}]}]),
+        (7, [{"role": "user", "parts": [{"type": "unknown", "value": 7}]}]),
+        (None, None),
+        ("", None),
+        ([], None),
+    ],
+    ids=range(9),
+)
+def test_a_prompt_in_any_form_becomes_messages(prompt, messages) -> None:
+    """A str, a client's message, the conventions' own format or any object; nothing is nothing."""
+    assert input_from(prompt) == messages
+
+
+def test_an_answer_is_the_assistants() -> None:
+    """The same for what comes back."""
+    assert output_from("Hi") == [{"role": "assistant", "parts": [{"type": "text", "content": "Hi"}]}]
 
 
 class Colour(Enum):

@@ -50,7 +50,9 @@ def span(span_id: str, *, trace: str = TRACE, parent: str = "", name: str = "wor
 def traces(*spans: dict[str, Any], service: str = "chat-api") -> dict[str, Any]:
     """An OTLP/JSON traces request."""
     resource = {"attributes": attributes({"service.name": service})}
-    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "tests"}, "spans": list(spans)}]}]}
+    return {
+        "resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "tests"}, "spans": list(spans)}]}]
+    }
 
 
 def logs(*records: dict[str, Any], service: str = "chat-api") -> dict[str, Any]:
@@ -60,9 +62,9 @@ def logs(*records: dict[str, Any], service: str = "chat-api") -> dict[str, Any]:
     return {"resourceLogs": [{"resource": resource, "scopeLogs": [scope]}]}
 
 
-def log(body: str, **more: Any) -> dict[str, Any]:
+def log(text: str, **more: Any) -> dict[str, Any]:
     """An OTLP/JSON log record of severity INFO."""
-    return {"timeUnixNano": str(NOW), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": body}} | more
+    return {"timeUnixNano": str(NOW), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": text}} | more
 
 
 def metrics(*found: dict[str, Any], service: str = "chat-api") -> dict[str, Any]:

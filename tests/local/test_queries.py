@@ -17,7 +17,9 @@ OTHER = "c" * 32
 def filled(store):
     """Two traces of two services, one failed, and logs and metrics."""
     take(store, "traces", llm_trace())
-    take(store, "traces", traces(span("d" * 16, parent="b" * 16, start=70, name="SELECT 100%_done"), service="database"))
+    take(
+        store, "traces", traces(span("d" * 16, parent="b" * 16, start=70, name="SELECT 100%_done"), service="database")
+    )
     take(store, "traces", traces(span("e" * 16, trace=OTHER, start=5000, name="GET /health", kind=2, error="boom"), service="gateway"))  # fmt: skip
     take(store, "logs", logs(log("joined", traceId=TRACE, spanId="b" * 16), log("alone", severityNumber=17)))
     histogram = {"timeUnixNano": str(NOW), "count": "3", "sum": 6.0, "max": 4.0, "bucketCounts": ["1", "2"], "explicitBounds": [1.0]}  # fmt: skip
@@ -90,7 +92,9 @@ def test_tokens_of_an_agent_that_repeats_its_calls_are_not_counted_twice(store):
     """An agent span carries the sum of its calls; only the calls count."""
     usage = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5, "gen_ai.usage.cost": 0.5}
     agent = span("a" * 16, given={"gen_ai.operation.name": "invoke_agent"} | usage)
-    calls = [span(f"{number:016x}", parent="a" * 16, given={"gen_ai.operation.name": "chat"} | usage) for number in (1, 2)]
+    calls = [
+        span(f"{number:016x}", parent="a" * 16, given={"gen_ai.operation.name": "chat"} | usage) for number in (1, 2)
+    ]
     take(store, "traces", traces(agent, *calls))
     totals = store.totals()
     assert (totals.input_tokens, totals.output_tokens, totals.cost) == (20, 10, 1.0)

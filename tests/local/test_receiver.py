@@ -250,7 +250,9 @@ def test_a_sender_that_hangs_up_does_no_harm(backend):
     """A connection that breaks in the middle of a body leaves the receiver serving."""
     host, port = backend.server.otlp_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as sock:
-        sock.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+        sock.sendall(
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        )
     assert backend.send("traces", traces(span("f" * 16))).status_code == 200
 
 

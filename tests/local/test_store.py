@@ -158,7 +158,9 @@ def test_retention_trims_what_takes_the_room(tmp_path):
     with Store(tmp_path / "local.db", max_bytes=400_000) as store:
         take(store, "traces", traces(span("a" * 16)))
         for number in range(150):
-            take(store, "logs", logs(*[log(f"{number} {line} " + "y" * 200) for line in range(20)], service=f"s{number}"))
+            take(
+                store, "logs", logs(*[log(f"{number} {line} " + "y" * 200) for line in range(20)], service=f"s{number}")
+            )
             point = {"timeUnixNano": str(number + 1), "asInt": "1", "attributes": [{"key": "n", "value": {"intValue": str(number)}}]}  # fmt: skip
             take(store, "metrics", metrics({"name": "flood", "sum": {"dataPoints": [point]}}))
         assert store.totals().spans == 1
