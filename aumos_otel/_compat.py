@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.sdk import _configuration
 
 from aumos_otel.errors import ConfigError
@@ -45,6 +46,9 @@ def _require(owner: Any, name: str) -> Any:
     return found
 
 
+#: Base of what the entry-point group opentelemetry_configurator registers.
+BaseConfigurator: Any = _require(_configuration, "_BaseConfigurator") or object
+
 _import_tracer_configurator = _require(_configuration, "_import_tracer_configurator")
 _import_meter_configurator = _require(_configuration, "_import_meter_configurator")
 _import_logger_configurator = _require(_configuration, "_import_logger_configurator")
@@ -69,6 +73,19 @@ def _configurator(kind: str, load: Any, environ: Mapping[str, str]) -> dict[str,
     name = environ.get(f"OTEL_PYTHON_{kind.upper()}_CONFIGURATOR")
     found = load(name) if name and load else None
     return {f"_{kind}_configurator": found} if found else {}
+
+
+def instrumentation_suppressed() -> bool:
+    """Whether the current context is the SDK's own export, or the user's ``suppress_instrumentation()``."""
+    return bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+
+
+def metric_preferences(exporter: Any) -> dict[str, Any]:
+    """What a wrapper of a metric exporter must pass on: temporality and aggregation by instrument."""
+    return {
+        "preferred_temporality": getattr(exporter, "_preferred_temporality", None),
+        "preferred_aggregation": getattr(exporter, "_preferred_aggregation", None),
+    }
 
 
 def queue_length(processor: Any) -> int:
@@ -101,6 +118,17 @@ def update_resource(provider: Any, resource: Resource) -> bool:
         return False
     update(resource)
     return True
+
+
+def instrumented_by_contrib(app: Any) -> bool:
+    """Whether contrib's FastAPIInstrumentor has instrumented this application."""
+    return bool(getattr(app, "_is_instrumented_by_opentelemetry", False))
+
+
+def native_telemetry(app: Any) -> dict[str, Any]:
+    """The settings of FastAPI's own telemetry (since 0.150), live; empty where it has none."""
+    settings = getattr(app, "_telemetry", None)
+    return settings if isinstance(settings, dict) else {}
 
 
 def prefer_stable_http(environ: Mapping[str, str]) -> Callable[[], None]:

@@ -19,11 +19,14 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from aumos_otel import _compat, destinations, instrumentation, resource
 from aumos_otel._internal.values import log_level
+from aumos_otel.config import SIGNALS
 from aumos_otel.delivery.ledger import Ledger
+from aumos_otel.errors import ConfigError
 from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
 from aumos_otel.processors.logs import StandardLibraryHandler
 from aumos_otel.providers import logger as logger_provider
 from aumos_otel.providers import meter as meter_provider
+from aumos_otel.providers import propagator
 from aumos_otel.providers import sampler as span_sampler
 from aumos_otel.providers import tracer as tracer_provider
 from aumos_otel.semconv import attributes
@@ -66,13 +69,15 @@ class _Site:
     page: PrometheusPage | None = None
     page_state: list[str] = field(default_factory=list)
     own: list[Any] = field(default_factory=list)
+    from_file: list[Any] = field(default_factory=list)
 
 
 def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     """Build the pipeline of ``plan`` and make it the global one."""
-    if plan.config_file is not None:
-        _apply_config_file(plan.config_file)
     site = _Site(plan, identity)
+    _current_providers()
+    if plan.config_file is not None:
+        _apply_config_file(site)
     _set_internal_log_level(site)
     sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
     routes = destinations.plan_routes(plan)
@@ -200,9 +205,7 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     extra = plan.scalars.span_processors
     if isinstance(current, TracerProvider):
         tracer_provider.attach(current, exporting, extra)
-        site.providers["traces"] = f"joined {_origin(current)}: {_LOST['traces']}"
-        for processor in exporting:
-            site.parts.append(_processor_part("traces", processor))
+        _join(site, "traces", current, [_provider_part("traces", processor) for processor in exporting])
         return
     provider = tracer_provider.build(
         site.resource,
@@ -216,9 +219,7 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     site.own.append(provider)
     trace.set_tracer_provider(provider)
     site.providers["traces"] = _owner(trace.get_tracer_provider(), provider)
-    site.parts.append(
-        Part("traces", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
-    )
+    site.parts.append(_provider_part("traces", provider))
 
 
 def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
@@ -232,9 +233,8 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
     if isinstance(current, MeterProvider):
         for reader in readers:
             current.add_metric_reader(reader)
-            site.parts.append(_reader_part(reader))
         provider: MeterProvider = current
-        site.providers["metrics"] = f"joined {_origin(current)}: {_LOST['metrics']}"
+        _join(site, "metrics", current, [_reader_part(reader) for reader in readers])
     else:
         provider = meter_provider.build(site.resource, plan.metrics, readers, plan.environ)
         site.own.append(provider)
@@ -265,16 +265,13 @@ def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
     if isinstance(current, LoggerProvider):
         logger_provider.attach(current, exporting, extra)
         provider = current
-        site.providers["logs"] = f"joined {_origin(current)}: {_LOST['logs']}"
-        site.parts += [_processor_part("logs", processor) for processor in exporting]
+        _join(site, "logs", current, [_provider_part("logs", processor) for processor in exporting])
     else:
         provider = logger_provider.build(site.resource, exporting, extra, plan.environ, plan.quantities)
         site.own.append(provider)
         _logs.set_logger_provider(provider)
         site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)
-        site.parts.append(
-            Part("logs", lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
-        )
+        site.parts.append(_provider_part("logs", provider))
     options = plan.logs
     if any(plan.environ.get(variable, "").strip().lower() == "false" for variable in _ROOT_HANDLER):
         return StandardLibraryHandler(options, provider, site.switch)
@@ -342,14 +339,61 @@ def _describe(site: _Site, routes: destinations.Routes) -> dict[str, Any]:
     }
 
 
-def _apply_config_file(loaded: Any) -> None:
+def _apply_config_file(site: _Site) -> None:
+    """Let the file make its providers: flushed and shut down like ours, with the identity that we were given."""
     from opentelemetry.configuration import configure_sdk  # noqa: PLC0415 - an extra, present once the file was read
 
-    configure_sdk(loaded)
+    before = _current_providers()
+    try:
+        configure_sdk(site.plan.config_file)
+    except Exception as error:
+        raise ConfigError(
+            "OTEL_CONFIG_FILE",
+            seen=f"{type(error).__name__}: {error}",
+            expected="components that are installed",
+            remedy="correct the file, or install the package that provides the component",
+        ) from error
+    scalars = site.plan.scalars
+    if site.plan.sources["propagators"] == "argument":
+        propagator.install(scalars.propagators, scalars.baggage_hosts)
+    given = type(site.resource)(resource.chosen(**identity_arguments(site.plan)))
+    for signal, provider in _current_providers().items():
+        if provider is not before[signal]:
+            site.from_file.append(provider)
+            _compat.enable(provider)
+            _compat.update_resource(provider, given)
+            site.parts.append(_provider_part(signal, provider))
 
 
-def _processor_part(name: str, processor: Any) -> Part:
-    return Part(name, lambda timeout: processor.force_flush(_millis(timeout)), lambda _timeout: processor.shutdown())
+def _current_providers() -> dict[str, Any]:
+    """The global provider of each signal; the API makes those that OTEL_PYTHON_*_PROVIDER name."""
+    found: dict[str, Any] = {}
+    getters = (trace.get_tracer_provider, metrics.get_meter_provider, _logs.get_logger_provider)
+    for signal, kind, get in zip(SIGNALS, ("TRACER", "METER", "LOGGER"), getters, strict=True):
+        try:
+            found[signal] = get()
+        except Exception as error:
+            variable = f"OTEL_PYTHON_{kind}_PROVIDER"
+            raise ConfigError(
+                variable,
+                seen=os.environ.get(variable),
+                expected="a provider that an installed package registers",
+                remedy="unset it: configure() makes the provider",
+            ) from error
+    return found
+
+
+def _join(site: _Site, signal: str, provider: object, parts: list[Part]) -> None:
+    """Note that somebody else's provider is used, and what of ours in it is to be flushed and shut down."""
+    if provider in site.from_file:
+        site.providers[signal] = f"made by OTEL_CONFIG_FILE: {_LOST[signal]}"
+        return
+    site.providers[signal] = f"joined {_origin(provider)}: {_LOST[signal]}"
+    site.parts += parts
+
+
+def _provider_part(name: str, provider: Any) -> Part:
+    return Part(name, lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
 
 
 def _reader_part(reader: Any) -> Part:

@@ -10,7 +10,8 @@ import os
 from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # the package has no type information
-from opentelemetry.sdk._configuration import _BaseConfigurator
+
+from aumos_otel._compat import BaseConfigurator
 
 _CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"
 
@@ -25,7 +26,7 @@ class AumosDistro(BaseDistro):  # type: ignore[misc]  # the base has no type inf
         """Nothing: ``configure()`` has enabled what is to be enabled."""
 
 
-class AumosConfigurator(_BaseConfigurator):
+class AumosConfigurator(BaseConfigurator):  # type: ignore[misc]  # the base is looked up at run time
     """Runs ``configure()`` with everything from the environment."""
 
     def _configure(self, **_options: Any) -> None:

@@ -5,13 +5,11 @@ Nothing is built here and nothing is contacted; a wrong option ends here as a `C
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, cast
 
-from aumos_otel._internal import quantities
+from aumos_otel._internal import configuration_file, quantities
 from aumos_otel._internal.values import boolean, names
 from aumos_otel.config import (
     OTLP,
@@ -27,7 +25,7 @@ from aumos_otel.config import (
     Signal,
     unknown_option,
 )
-from aumos_otel.errors import ConfigError, MissingExtraError
+from aumos_otel.errors import ConfigError
 
 _SECTIONS: dict[str, type[Options]] = {
     "sampling": SamplingOptions,
@@ -40,6 +38,11 @@ _CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURES: dict[str, Capture] = {"SPAN_ONLY": "span", "EVENT_ONLY": "event", "SPAN_AND_EVENT": "both"}
 #: Sections that ``False`` switches off; the console is off unless asked for.
 _SWITCHABLE = ("llm", "metrics", "logs", "console")
+#: What ``distribution.aumos`` of a configuration file may hold.
+_FILE_OPTIONS: dict[str, tuple[str, ...]] = {declared.name: () for declared in fields(Identity)} | {
+    name: tuple(declared.name for declared in fields(cast("Any", kind)))
+    for name, kind in {**_SECTIONS, "otlp": OTLP}.items()
+}
 _OTHERS = ("destinations", "identity", "instrumentations")
 _SCALARS = tuple(declared.name for declared in fields(Identity))
 #: Variables of the specification that do nothing here, and what to do instead.
@@ -104,15 +107,17 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
             raise unknown_option(name, known)
     sources: dict[str, str] = {}
     warnings: list[str] = []
-    config_file, section = _load_config_file(environ)
+    config_file, section = configuration_file.load(environ.get("OTEL_CONFIG_FILE", "").strip(), _FILE_OPTIONS)
     scalars = Identity(**{name: given[name] for name in _SCALARS if name in given}).resolve(environ, section, sources)
     if _disabled(environ, sources["enabled"], config_file, warnings):
         scalars = replace(scalars, enabled=False)
         sources["enabled"] = "OTEL_SDK_DISABLED" if config_file is None else "OTEL_CONFIG_FILE"
     otel_environ = {} if config_file is not None else environ
     sections = {name: _section(name, given, environ, section, sources) for name in _SECTIONS}
-    exporters = _exporters(given, otel_environ, warnings, file=config_file is not None)
     destinations = _destinations(given, environ, section, sources)
+    exporters = _exporters(given, otel_environ, warnings)
+    if config_file is not None and not any(destination.endpoint for destination in destinations):
+        exporters = dict.fromkeys(SIGNALS, ())
     identity = given.get("identity")
     if identity is not None and not callable(identity):
         raise ConfigError(
@@ -133,9 +138,7 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
         ignored = sorted(name for name in environ if name.startswith("OTEL_") and name != "OTEL_CONFIG_FILE")
         if ignored:
             warnings.append("OTEL_CONFIG_FILE is set, these variables are ignored: " + ", ".join(ignored))
-    without_effect = [f"{name} ({remedy})" for name, remedy in _WITHOUT_EFFECT.items() if otel_environ.get(name)]
-    if without_effect:
-        warnings.append("these variables have no effect: " + ", ".join(without_effect))
+    _warn_of_idle_variables(otel_environ, exporters, warnings)
     return Plan(
         scalars=scalars,
         sampling=cast("SamplingOptions", sections["sampling"]),
@@ -155,14 +158,27 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
     )
 
 
+def _warn_of_idle_variables(
+    environ: Mapping[str, str], exporters: Mapping[Signal, Sequence[str]], warnings: list[str]
+) -> None:
+    idle = [f"{name} ({remedy})" for name, remedy in _WITHOUT_EFFECT.items() if environ.get(name)]
+    if "zipkin" not in exporters["traces"]:
+        found = [name for name in sorted(environ) if name.startswith("OTEL_EXPORTER_ZIPKIN_")]
+        idle += [f"{name} (install a zipkin exporter and set OTEL_TRACES_EXPORTER)" for name in found]
+    if idle:
+        warnings.append("these variables have no effect: " + ", ".join(idle))
+
+
 def _section(
     name: str, given: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]
 ) -> Options | None:
     kind, value = _SECTIONS[name], given.get(name)
+    if value is None and name in _SWITCHABLE and isinstance(file.get(name), bool):
+        value = file[name]
     if name == "console" and value is None:
         value = _flag("AUMOS_OTEL_CONSOLE", environ) or bool(file.get("console", False))
     if value is False and name in _SWITCHABLE:
-        sources[name] = "argument" if name in given else "default"
+        sources[name] = "argument" if name in given else "OTEL_CONFIG_FILE" if name in file else "default"
         return None
     if value is None or value is True:
         value = kind()
@@ -191,7 +207,7 @@ def _destinations(
 
 
 def _exporters(
-    given: Mapping[str, Any], environ: Mapping[str, str], warnings: list[str], *, file: bool
+    given: Mapping[str, Any], environ: Mapping[str, str], warnings: list[str]
 ) -> dict[Signal, Sequence[str]]:
     """What each signal leaves through: the argument, else OTEL_*_EXPORTER, else otlp."""
     chosen: dict[Signal, Sequence[str]] = {}
@@ -202,8 +218,6 @@ def _exporters(
             warnings.append(f"{variable}: none beside other exporters is ignored")
         if "destinations" in given:
             chosen[signal] = ("otlp",)
-        elif file:
-            chosen[signal] = ()
         else:
             chosen[signal] = tuple(dict.fromkeys(word for word in words if word != "none")) if words else ("otlp",)
     return chosen
@@ -261,51 +275,3 @@ def _flag(variable: str, environ: Mapping[str, str]) -> bool:
         return bool(value) and boolean(value)
     except ValueError as error:
         raise ConfigError(variable, seen=value, expected=str(error), remedy="correct or unset it") from None
-
-
-def _load_config_file(environ: Mapping[str, str]) -> tuple[Any, Mapping[str, Any]]:
-    """The declarative configuration and its ``distribution.aumos`` section."""
-    name = environ.get("OTEL_CONFIG_FILE", "").strip()
-    if not name:
-        return None, {}
-    if not Path(name).is_file():
-        raise ConfigError("OTEL_CONFIG_FILE", seen=name, expected="a readable file", remedy="correct or unset it")
-    try:
-        from opentelemetry.configuration import load_config_file  # noqa: PLC0415 - an extra
-    except ImportError:
-        extra, module = "file-configuration", "opentelemetry.configuration"
-        raise MissingExtraError("OTEL_CONFIG_FILE", extra=extra, module=module) from None
-    try:
-        loaded = load_config_file(name)
-    except Exception as error:
-        raise ConfigError(
-            "OTEL_CONFIG_FILE",
-            seen=f"{name}: {error}",
-            expected="a file of the OpenTelemetry configuration schema",
-            remedy="correct the file; https://github.com/open-telemetry/opentelemetry-configuration has the schema",
-        ) from error
-    section = _distribution(loaded)
-    known = (*_SCALARS, *_SECTIONS, "otlp")
-    for option in section:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            raise ConfigError(
-                f"OTEL_CONFIG_FILE distribution.aumos.{option}",
-                seen="an unknown option",
-                expected="one of " + ", ".join(known),
-                remedy=f"did you mean {near[0]}?" if near else "remove it",
-            )
-    return loaded, section
-
-
-def _distribution(loaded: Any) -> Mapping[str, Any]:
-    distribution = getattr(loaded, "distribution", None)
-    if distribution is None:
-        return {}
-    if isinstance(distribution, Mapping):
-        section = distribution.get("aumos") or {}
-    else:
-        section = getattr(distribution, "aumos", None) or getattr(distribution, "additional_properties", {}).get(
-            "aumos", {}
-        )
-    return section if isinstance(section, Mapping) else {}

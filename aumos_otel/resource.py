@@ -58,6 +58,15 @@ _ARCHITECTURES: Final = {
     "s390x": "s390x",
 }
 
+_ARGUMENTS: Final = {
+    "service_name": names.SERVICE_NAME,
+    "service_version": names.SERVICE_VERSION,
+    "environment": names.DEPLOYMENT_ENVIRONMENT_NAME,
+    "product": names.AUMOS_PRODUCT,
+    "tier": names.AUMOS_TIER,
+    "phase": names.AUMOS_PHASE,
+}
+
 #: Variables that a pod's manifest fills from the downward API.  The second group is used by
 #: others too (Jenkins sets NODE_NAME), so it counts only where a pod is certain.
 _POD_VARIABLES: Final = {
@@ -112,20 +121,29 @@ def build(
     >>> resource.build(service_name="chat-api").attributes["service.name"]
     'chat-api'
     """
-    named = {
-        names.SERVICE_NAME: service_name,
-        names.SERVICE_VERSION: service_version,
-        names.DEPLOYMENT_ENVIRONMENT_NAME: environment,
-        names.AUMOS_PRODUCT: product,
-        names.AUMOS_TIER: tier,
-        names.AUMOS_PHASE: phase,
-    }
-    given = _from_environment(environ, report)
-    given |= dict(attributes or {})
-    given |= {name: value for name, value in named.items() if value is not None}
+    given = _from_environment(environ, report) | chosen(
+        service_name=service_name,
+        service_version=service_version,
+        environment=environment,
+        product=product,
+        tier=tier,
+        phase=phase,
+        attributes=attributes,
+    )
     if names.SERVICE_INSTANCE_ID in given and _one_of_many():
         given[names.SERVICE_INSTANCE_ID] = f"{given[names.SERVICE_INSTANCE_ID]}-{os.getpid()}"
     return Resource({**_defaults(), **_detect(_detectors(environ), timeout, report), **given})
+
+
+def chosen(*, attributes: Mapping[str, Any] | None = None, **arguments: str | None) -> dict[str, Any]:
+    """The attributes that the arguments of `build` stand for, without what the environment and the detectors say.
+
+    >>> from aumos_otel import resource
+    >>> resource.chosen(service_name="chat-api", tier=None)
+    {'service.name': 'chat-api'}
+    """
+    named = {_ARGUMENTS[name]: value for name, value in arguments.items() if value is not None}
+    return {**(attributes or {}), **named}
 
 
 def after_fork(parent: Resource) -> Resource:

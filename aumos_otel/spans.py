@@ -45,7 +45,7 @@ def span(name: Any = None, /, **attributes: AttributeValue) -> Any:
 
     Functions may be plain, async, generators or async generators; the span of a generator
     lasts from its first item to its end and is current only while an item is made.  An
-    exception is recorded and passes on as it is.
+    exception is recorded and passes on as it is.  Make a new one for each block.
 
     Args:
         name: of the span; default is the function's qualified name.

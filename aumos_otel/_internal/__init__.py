@@ -1,0 +1,1 @@
+"""Machinery without telemetry meaning: deadlines, discovery, entry points, values, text lines."""

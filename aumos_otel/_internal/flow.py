@@ -38,7 +38,6 @@ _LOCK_HOLDERS = (
     "aumos_otel.delivery",
     "aumos_otel.guard",
     "aumos_otel.llm.metrics",
-    "aumos_otel.llm.nesting",
     "aumos_otel.processors",
     "opentelemetry.exporter",
     "opentelemetry.sdk",

@@ -8,6 +8,8 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from aumos_otel import _compat
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -85,11 +87,7 @@ class AccountingMetricExporter(_Books, MetricExporter):
 
     def __init__(self, inner: MetricExporter, account: Account, paused: Callable[[], bool]) -> None:
         _Books.__init__(self, inner, account, paused)
-        MetricExporter.__init__(
-            self,
-            preferred_temporality=inner._preferred_temporality,  # noqa: SLF001 - what a wrapper of the SDK's type must pass on
-            preferred_aggregation=inner._preferred_aggregation,  # noqa: SLF001 - same
-        )
+        MetricExporter.__init__(self, **_compat.metric_preferences(inner))
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Export and settle."""

@@ -103,7 +103,7 @@ async def health() -> dict[str, str]:
 @app.exception_handler(openai.APIStatusError)
 async def refuse(_request: Request, error: openai.APIStatusError) -> Response:
     """Pass a rate limit on; the provider's own failures are a bad gateway."""
-    logger.warning("the model refused: %d %s", error.status_code, error.message)
+    logger.warning("the model refused: %s", error.message)
     busy = error.status_code == httpx.codes.TOO_MANY_REQUESTS
     return JSONResponse({"detail": error.message}, error.status_code if busy else httpx.codes.BAD_GATEWAY)
 

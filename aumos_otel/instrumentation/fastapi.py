@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from aumos_otel import guard
+from aumos_otel import _compat, guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +117,7 @@ class Patch:
                 return False
             if scope["type"] == "lifespan":
                 self._refuse_exporters(app)
-            elif getattr(app, "_is_instrumented_by_opentelemetry", False):
+            elif _compat.instrumented_by_contrib(app):
                 return False  # contrib's FastAPIInstrumentor.instrument_app() was here
             else:
                 scope.setdefault(_NATIVE, None)
@@ -126,8 +126,8 @@ class Patch:
 
     def _refuse_exporters(self, app: Any) -> None:
         """FastAPI(auto_configure) would add exporters of its own to our providers: everything twice."""
-        native = getattr(app, "_telemetry", None)
-        if isinstance(native, dict) and native.get("auto_configure"):
+        native = _compat.native_telemetry(app)
+        if native.get("auto_configure"):
             native["auto_configure"] = False
             self._refused()
 

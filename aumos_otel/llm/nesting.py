@@ -8,8 +8,7 @@ each other through the context; spans of others are reported by a span processor
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import contextlib
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from opentelemetry import context as otel_context
@@ -160,8 +159,7 @@ def _reading(attributes: Mapping[str, object]) -> Reading | None:
     )
 
 
-_claims: PerProvider[OrderedDict[tuple[object, ...], None]] = PerProvider(trace.get_tracer_provider, OrderedDict)
-_lock = threading.Lock()
+_claims: PerProvider[dict[tuple[object, ...], object]] = PerProvider(trace.get_tracer_provider, dict)
 
 
 def claim(trace_id: int, reading: Reading) -> bool:
@@ -173,13 +171,9 @@ def claim(trace_id: int, reading: Reading) -> bool:
     usage = reading.usage
     if reading.response_id is None or usage is None:
         return True
-    key = (trace_id, reading.response_id, usage.input_tokens, usage.output_tokens)
-    claims = _claims.get()
-    with _lock:
-        if key in claims:
-            claims.move_to_end(key)
-            return False
-        claims[key] = None
-        if len(claims) > CLAIM_LIMIT:
-            claims.popitem(last=False)
-    return True
+    claims, mine = _claims.get(), object()
+    first = claims.setdefault((trace_id, reading.response_id, usage.input_tokens, usage.output_tokens), mine) is mine
+    if len(claims) > CLAIM_LIMIT:
+        with contextlib.suppress(KeyError, RuntimeError):  # another thread has just made room
+            del claims[next(iter(claims))]
+    return first

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from aumos_otel.llm.usage import Reading
 
+#: Most pieces of text that are kept of one stream.
+_WORDS_KEPT: Final = 65_536
+
 #: In the place of a context that would keep an ended call alive.
 _NO_CONTEXT: Final = Context()
 
@@ -100,8 +103,9 @@ class Call:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._attachment is not None:
-            self._attachment.release()
+        attachment, self._attachment = self._attachment, None
+        if attachment is not None:
+            attachment.release()
         self.ended(error)
 
     async def __aenter__(self) -> Self:
@@ -246,7 +250,7 @@ class Call:
                 self.span.set_attribute(attr.GEN_AI_REQUEST_STREAM, True)  # noqa: FBT003 - an attribute's value
             if self._stream is not None:
                 self._stream.feed(chunk)
-        if self._capture.wanted and isinstance(chunk, str):
+        if isinstance(chunk, str) and self._capture.wanted and len(self._said) < _WORDS_KEPT:
             self._said.append(chunk)
 
     def _tell(self, error: BaseException | None, seconds: float, *, abandoned: bool) -> None:

@@ -106,6 +106,7 @@ def run(command: list[str]) -> int:
             for note in server.notes:
                 _say(f"aumos-otel: {note}", stderr=True)
             _say(f"aumos-otel: telemetry is shown at {server.ui_url}", stderr=True)
+            stack.callback(_say, "aumos-otel: the telemetry is kept; see it again with: aumos-otel ui", stderr=True)
         else:
             endpoint = backend.otlp
             _say(f"aumos-otel: telemetry is shown at {backend.ui}/?token={backend.token}", stderr=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
-from aumos_otel import context, guard
+from aumos_otel import _compat, context, guard
 
 if TYPE_CHECKING:
     import logging
@@ -35,7 +34,7 @@ class StandardLibraryHandler(LoggingHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand ``record`` to the provider."""
-        if record.name.partition(".")[0] in EXPORT_PATH or get_value(_SUPPRESS_INSTRUMENTATION_KEY) or self._paused():
+        if record.name.partition(".")[0] in EXPORT_PATH or _compat.instrumentation_suppressed() or self._paused():
             return
         with guard.swallow("processors.log_handler"):
             super().emit(record)

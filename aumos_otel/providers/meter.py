@@ -70,11 +70,10 @@ def periodic_reader(
     )
 
 
-def _exemplar_filter(environ: Mapping[str, str]) -> ExemplarFilter | None:
+def _exemplar_filter(environ: Mapping[str, str]) -> ExemplarFilter:
     name = environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower()
     if name and name not in _FILTERS:
         logger.warning(
             "OTEL_METRICS_EXEMPLAR_FILTER: got %r, expected one of %s; trace_based is used", name, ", ".join(_FILTERS)
         )
-        return TraceBasedExemplarFilter()
-    return _FILTERS[name]() if name else None
+    return _FILTERS.get(name, TraceBasedExemplarFilter)()

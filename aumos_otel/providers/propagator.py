@@ -15,6 +15,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import CarrierT, Setter, TextMapPropagator, default_setter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from aumos_otel._internal.entry_points import load_entry_point
 from aumos_otel.semconv import attributes
@@ -68,6 +69,8 @@ def build(names: Sequence[str], baggage_hosts: Sequence[str]) -> TextMapPropagat
             continue
         if name == "baggage":
             chosen.append(ScopedBaggagePropagator(baggage_hosts))
+        elif name == "tracecontext":  # the default must not cost a search through all installed distributions
+            chosen.append(TraceContextTextMapPropagator())
         else:
             chosen.append(load_entry_point(_GROUP, name, "OTEL_PROPAGATORS")())
     return CompositePropagator(chosen)

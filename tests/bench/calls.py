@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
@@ -57,6 +59,34 @@ def bare(tracer: trace.Tracer) -> Callable[[], object]:
     return call
 
 
+def by_hand(tracer: trace.Tracer, meter: metrics.Meter) -> Callable[[], object]:
+    """What `@llm.chat` does with a response, written out with the SDK alone: nine attributes, three measurements."""
+    duration = meter.create_histogram("gen_ai.client.operation.duration", "s")
+    tokens = meter.create_histogram("gen_ai.client.token.usage", "{token}")
+    labels = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-5-mini"}
+
+    def call() -> None:
+        started = time.perf_counter()
+        with tracer.start_as_current_span("chat gpt-5-mini", kind=trace.SpanKind.CLIENT, attributes=labels) as span:
+            usage = RESPONSE["usage"]
+            span.set_attributes(
+                {
+                    "gen_ai.response.id": RESPONSE["id"],
+                    "gen_ai.response.model": RESPONSE["model"],
+                    "gen_ai.response.finish_reasons": ["stop"],
+                    "gen_ai.usage.input_tokens": usage["prompt_tokens"],
+                    "gen_ai.usage.output_tokens": usage["completion_tokens"],
+                    "gen_ai.usage.cost": 0.0001695,
+                }
+            )
+        answered = labels | {"gen_ai.response.model": RESPONSE["model"]}
+        duration.record(time.perf_counter() - started, answered)
+        tokens.record(usage["prompt_tokens"], answered | {"gen_ai.token.type": "input"})
+        tokens.record(usage["completion_tokens"], answered | {"gen_ai.token.type": "output"})
+
+    return call
+
+
 def decorated() -> Contestants:
     """The same function with our decorators."""
 
@@ -84,6 +114,7 @@ def configure(*, sampled: bool) -> None:
         destinations=[],
         instrumentations=False,
         handle_signals=False,
+        metrics=aumos.MetricsOptions(readers=[InMemoryMetricReader()]),
         sampling=aumos.SamplingOptions(ratio=1.0 if sampled else 0.0),
         span_processors=[processor],
     )
@@ -95,14 +126,16 @@ def ours(mode: str) -> Contestants:
         aumos.configure(enabled=False)
         return {"bare": bare(trace.get_tracer("bench")), **decorated()}
     configure(sampled=mode == "sampled")
-    return {"bare": bare_sdk(mode), **decorated()}
+    tracer, meter = bare_sdk(mode)
+    return {"bare": bare(tracer), **decorated(), "bare, the same as with a response": by_hand(tracer, meter)}
 
 
-def bare_sdk(mode: str) -> Callable[[], object]:
-    """The yardstick: the SDK's own tracer, batch processor and the same exporter."""
+def bare_sdk(mode: str) -> tuple[trace.Tracer, metrics.Meter]:
+    """The yardstick: the SDK's own tracer, batch processor and the same exporter, and its own meter."""
     provider = TracerProvider(sampler=ALWAYS_ON if mode == "sampled" else ALWAYS_OFF, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(Null()))
-    return bare(provider.get_tracer("bench"))
+    meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    return provider.get_tracer("bench"), meters.get_meter("bench")
 
 
 def logfire(mode: str) -> Contestants:
@@ -122,7 +155,7 @@ def logfire(mode: str) -> Contestants:
     def work() -> None:
         pass
 
-    return {"bare": bare_sdk(mode), "@logfire.instrument": work}
+    return {"bare": bare(bare_sdk(mode)[0]), "@logfire.instrument": work}
 
 
 def compare(contestants: Contestants) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.util import _importlib_metadata
-from servers.otlp import HTTPSink
+from servers.otlp import GRPCSink, HTTPSink, Sink
 
 from aumos_otel import testing
 
@@ -24,6 +25,21 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPSink]:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url)
         yield sink
         sink.answering.set()
+        testing.reset()
+
+
+@pytest.fixture
+def any_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Sink]]:
+    """Starts a collector that speaks the given protocol, and names it and the protocol in the variables."""
+    with contextlib.ExitStack() as stack:
+
+        def start(protocol: str) -> Sink:
+            sink = stack.enter_context(GRPCSink() if protocol == "grpc" else HTTPSink())
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url)
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            return sink
+
+        yield start
         testing.reset()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -10,6 +11,27 @@ from aumos_otel.llm import metrics
 DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = tuple(4**power for power in range(14))
 AGENTS = tuple(round(0.1 * 2**power, 1) for power in range(13))
+COMMON = {
+    "gen_ai.client.operation.duration",
+    "gen_ai.execute_tool.duration",
+    "gen_ai.invoke_agent.duration",
+    "aumos.llm.cost",
+}
+OLD = {
+    "gen_ai.client.operation.time_to_first_chunk",
+    "gen_ai.client.operation.time_per_output_chunk",
+    "gen_ai.client.token.usage",
+    "gen_ai.invoke_workflow.duration",
+}
+NEW = {
+    "gen_ai.client.inference.duration",
+    "gen_ai.client.inference.time_to_first_chunk",
+    "gen_ai.client.inference.time_per_output_chunk",
+    "gen_ai.client.inference.usage.input_tokens",
+    "gen_ai.client.inference.usage.output_tokens",
+    "gen_ai.client.inference.operation.input_tokens",
+    "gen_ai.client.inference.operation.output_tokens",
+}
 WORKFLOWS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
@@ -33,28 +55,6 @@ def run_everything(answer, chunks) -> None:
 
 class TestProfiles:
     """Which names are emitted."""
-
-    COMMON = {
-        "gen_ai.client.operation.duration",
-        "gen_ai.execute_tool.duration",
-        "gen_ai.invoke_agent.duration",
-        "aumos.llm.cost",
-    }
-    OLD = {
-        "gen_ai.client.operation.time_to_first_chunk",
-        "gen_ai.client.operation.time_per_output_chunk",
-        "gen_ai.client.token.usage",
-        "gen_ai.invoke_workflow.duration",
-    }
-    NEW = {
-        "gen_ai.client.inference.duration",
-        "gen_ai.client.inference.time_to_first_chunk",
-        "gen_ai.client.inference.time_per_output_chunk",
-        "gen_ai.client.inference.usage.input_tokens",
-        "gen_ai.client.inference.usage.output_tokens",
-        "gen_ai.client.inference.operation.input_tokens",
-        "gen_ai.client.inference.operation.output_tokens",
-    }
 
     @pytest.mark.parametrize(
         ("profile", "expected"), [("1.37", COMMON | OLD), ("genai-0.1", COMMON | NEW), ("dup", COMMON | OLD | NEW)]
@@ -205,10 +205,13 @@ class TestMissing:
     def test_price_file(self, configured, tmp_path) -> None:
         """An override file gives a house model its price, and its date is told."""
         prices = tmp_path / "prices.json"
-        prices.write_text(
-            '{"version": "2026-11-20", "currency": "USD", "unit": 1000000, "providers": '
-            '{"openai": {"models": {"house-model": {"input": 1.0, "output": 2.0}}}}}'
-        )
+        model = {"source": "contract", "periods": [{"input": 1.0, "output": 2.0}]}
+        table = {
+            "version": "2026-11-20",
+            "currency": "USD",
+            "providers": {"openai": {"models": {"house-model": model}}},
+        }
+        prices.write_text(json.dumps(table))
         capture = configured(llm=LLMOptions(prices=str(prices)))
         with llm.span("chat", provider="openai", model="house-model") as call:
             call.set_usage(input_tokens=1_000_000, output_tokens=1_000_000)

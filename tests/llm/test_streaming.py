@@ -45,6 +45,34 @@ ANTHROPIC_EVENTS = [
 ]
 
 
+class CustomStreamWrapper:
+    """Iterated either way, as litellm's."""
+
+    def __init__(self, chunks: list) -> None:
+        self.left = chunks
+        self.model = "m"
+
+    def __iter__(self):
+        return self
+
+    def __aiter__(self):
+        return self
+
+    def __next__(self):
+        if not self.left:
+            raise StopIteration
+        return self.left.pop(0)
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop(0)
+
+    async def aclose(self) -> str:
+        """Close."""
+        return "closed"
+
+
 def outcome(span) -> str | None:
     """How a stream ended, if not at its end."""
     return span.attributes.get("aumos.llm.outcome")
@@ -211,33 +239,9 @@ class TestReturnedStreams:
     def test_object_of_both_kinds(self, capture, chunks, tokens) -> None:
         """An object that is iterated either way, such as litellm's, stays both."""
 
-        class CustomStreamWrapper:
-            def __init__(self) -> None:
-                self.left = chunks()
-                self.model = "m"
-
-            def __iter__(self):
-                return self
-
-            def __aiter__(self):
-                return self
-
-            def __next__(self):
-                if not self.left:
-                    raise StopIteration
-                return self.left.pop(0)
-
-            async def __anext__(self):
-                if not self.left:
-                    raise StopAsyncIteration
-                return self.left.pop(0)
-
-            async def aclose(self) -> str:
-                return "closed"
-
         @llm.chat
         def ask():
-            return CustomStreamWrapper()
+            return CustomStreamWrapper(chunks())
 
         async def read() -> int:
             return len([chunk async for chunk in ask()])

@@ -39,7 +39,7 @@ def test_a_wrong_authorization_is_refused(backend, bearer):
 
 
 def test_a_program_uses_the_token_as_bearer(backend):
-    """curl and tail send the token as a header; its scheme may be written in any case."""
+    """Programs like curl send the token as a header; its scheme may be written in any case."""
     header = {"Authorization": f"bearer {backend.server.token}"}
     assert backend.client.get(f"{backend.server.page_url}/api/totals", headers=header).status_code == 200
 

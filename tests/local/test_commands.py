@@ -54,7 +54,7 @@ def command(call, tmp_path, **environment):
 
 def test_ui_prints_its_addresses_and_ends_on_sigterm(tmp_path):
     """The page's address opens the page; SIGTERM ends it with 0 and withdraws the state file."""
-    with command(f"ui(otlp_port=0, ui_port=0, db=None, open_browser=False)", tmp_path) as process:  # noqa: F541 - as others
+    with command("ui(otlp_port=0, ui_port=0, db=None, open_browser=False)", tmp_path) as process:
         lines = [process.stdout.readline().split(maxsplit=1) for _ in range(4)]
         said = {words[0]: words[1].strip() for words in lines}
         assert httpx.get(said["page"], follow_redirects=True, trust_env=False).status_code == 200
@@ -102,7 +102,7 @@ def test_run_returns_the_childs_exit_code(backend, child, code):
 
 def test_run_of_a_program_that_is_not_there_is_a_typed_error(backend):
     """The error names the program."""
-    with pytest.raises(LocalBackendError, match="no-such-program: No such file.*after --"):
+    with pytest.raises(LocalBackendError, match=r"no-such-program: No such file.*after --"):
         commands.run(["no-such-program"])
 
 
@@ -207,3 +207,21 @@ def test_tail_ends_on_ctrl_c(backend, tmp_path):
         assert process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert (process.wait(), process.stderr.read()) == (0, "")
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path):
+    """The backend dies without a chance to clean up: what it had acknowledged is there at the next start."""
+    from aumos_otel.local import Store
+
+    with command("ui(otlp_port=0, ui_port=0, db=None, open_browser=False)", tmp_path) as process:
+        for _ in range(4):
+            process.stdout.readline()
+        url = discovery.read().otlp
+        for number in range(1, 21):
+            answer = httpx.post(f"{url}/v1/traces", json=traces(span(f"{number:016x}")), trust_env=False)
+            assert answer.status_code == 200
+        process.kill()
+        process.wait()
+    assert discovery.read() is None
+    with Store(tmp_path / "data" / "aumos-otel" / "local.db") as store:
+        assert (store.totals().spans, store.notes) == (20, [])

@@ -178,3 +178,14 @@ def test_times_out_of_any_calendar_do_not_break_the_page(backend):
         == backend.get("/logs").status_code
         == 200
     )
+
+
+def test_a_logged_exception_is_shown_with_its_stack(backend):
+    """The logs page, the waterfall and the panel offer the stack trace of a logged exception."""
+    given = [{"key": f"exception.{key}", "value": {"stringValue": value}} for key, value in {"type": "ValueError", "stacktrace": "line 7"}.items()]  # fmt: skip
+    backend.send("traces", traces(span("a" * 16)))
+    backend.send("logs", logs(log("failed", traceId=TRACE, spanId="a" * 16, attributes=given)))
+    for path in ("/logs", f"/trace/{TRACE}", f"/trace/{TRACE}/span/{'a' * 16}"):
+        text = backend.get(path).text
+        assert "Stack trace of ValueError" in text
+        assert '<pre class="stack" tabindex="0">line 7</pre>' in text

@@ -118,7 +118,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path):
         other.execute("CREATE TABLE books (title TEXT)")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(LocalBackendError, match="another program.*--db"):
+    with pytest.raises(LocalBackendError, match=r"another program.*--db"):
         Store(path).start()
     assert path.read_bytes() == before
 
@@ -126,7 +126,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path):
 def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path):
     """The error names the file and what to do."""
     (tmp_path / "file").write_text("x")
-    with pytest.raises(LocalBackendError, match="database .*file/local.db.*--db"):
+    with pytest.raises(LocalBackendError, match=r"database .*file/local.db.*--db"):
         Store(tmp_path / "file" / "local.db").start()
 
 

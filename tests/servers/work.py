@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections.abc import Callable
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from servers.otlp import PATIENCE
 
 import aumos_otel as aumos
 from aumos_otel.pipeline import Telemetry
@@ -31,6 +35,15 @@ def emit_and_flush(**options: object) -> Telemetry:
     emit()
     assert telemetry.force_flush(10.0), telemetry.status()
     return telemetry
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait until ``holds()`` is true, for what has no event to wait on."""
+    deadline = time.monotonic() + PATIENCE
+    never = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true"
+        never.wait(0.01)
 
 
 def in_memory(spans: InMemorySpanExporter, **options: object) -> Telemetry:

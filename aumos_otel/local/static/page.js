@@ -42,10 +42,11 @@ function keepFresh(target) {
   timer = setTimeout(refresh, INTERVAL);
 }
 
-// A reader must not lose what they hold: the focus, a selection.
+// A reader must not lose what they hold: the focus, a selection, an opened stack trace.
 function replace(target, html) {
   const selection = document.getSelection();
   if (selection && !selection.isCollapsed && target.contains(selection.anchorNode)) return;
+  if (target.querySelector("details[open]")) return;
   const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
   target.innerHTML = html;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
