@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry._logs import SeverityNumber
 
 from aumos_otel import context, guard
-from aumos_otel.llm import events, metrics, spans
+from aumos_otel.llm import events, metrics, settings, spans
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv.events import GEN_AI_EVALUATION_RESULT
 
@@ -41,6 +41,8 @@ def record_evaluation(
     >>> from aumos_otel import llm
     >>> llm.record_evaluation(name="faithfulness", score=0.92, label="pass", response_id="chatcmpl-1")
     """
+    if not settings.current().enabled:
+        return
     with guard.swallow("llm.evaluation"):
         value = None if score is None else float(score)
         if value is not None and not math.isfinite(value):

@@ -101,6 +101,8 @@ _tracer: PerProvider[Tracer] = PerProvider(trace.get_tracer_provider, _make_trac
 
 def listening() -> bool:
     """Whether anybody would hear of a span or a metric."""
+    if not settings.current().enabled:
+        return False
     return _is_real(trace.get_tracer_provider()) or _is_real(metrics.get_meter_provider())
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class LLMSettings:
     """Content policy, place of captured content, generation of names, price table; see `aumos_otel.LLMOptions`."""
 
+    enabled: bool = True
     content: Content = "none"
     capture: Capture = "span"
     profile: Profile = "1.37"
@@ -60,15 +61,20 @@ def current() -> LLMSettings:
     return _current
 
 
-def install(options: LLMOptions) -> None:
-    """Put resolved ``options`` in force for the process.
+def install(options: LLMOptions | None) -> None:
+    """Put resolved ``options`` in force for the process; None switches LLM telemetry off.
 
     Raises:
         PriceTableError: the price file is not a price table.
     """
     global _current  # noqa: PLW0603 - the one process-wide value of this module
+    if options is None:
+        _current = LLMSettings(enabled=False)
+        return
     prices = _load_prices(options.prices) if options.prices is not None else None
-    _current = LLMSettings(options.content, options.capture, options.profile, prices)
+    _current = LLMSettings(
+        content=options.content, capture=options.capture, profile=options.profile, prices=prices
+    )
 
 
 def reset() -> None:

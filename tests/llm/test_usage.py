@@ -120,6 +120,35 @@ def test_output_messages_have_the_conventions_format(shape, output) -> None:
     assert found.output == output
 
 
+def test_tools_that_the_provider_runs_are_parts_of_their_own() -> None:
+    """Anthropic's server tools are told from the client's, and have a type inside."""
+    found = read(
+        {
+            **ANTHROPIC_MESSAGE,
+            "content": [
+                {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}},
+                {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []},
+                {"type": "container_upload", "file_id": "f1"},
+            ],
+        }
+    )
+    assert found is not None
+    assert found.output[0]["parts"] == [
+        {
+            "type": "server_tool_call",
+            "id": "s1",
+            "name": "web_search",
+            "server_tool_call": {"type": "web_search", "input": {"query": "x"}},
+        },
+        {
+            "type": "server_tool_call_response",
+            "id": "s1",
+            "server_tool_call_response": {"type": "web_search", "content": []},
+        },
+        {"type": "container_upload", "value": {"type": "container_upload", "file_id": "f1"}},
+    ]
+
+
 def test_content_is_left_behind_when_it_is_not_wanted() -> None:
     """Without content nothing of the answer is held."""
     for shape, _, usage in SHAPES.values():

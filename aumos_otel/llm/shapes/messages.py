@@ -121,17 +121,15 @@ def to_part(block: object) -> Part | None:  # noqa: PLR0911 - one return a vocab
             "response": first(block, "content", "output"),
         }
     if kind == "server_tool_use":
-        return {
-            "type": "server_tool_call",
-            "id": label(get(block, "id")),
-            "name": label(get(block, "name")),
-            "server_tool_call": get(block, "input"),
-        }
+        tool = label(get(block, "name"))
+        call = {"type": tool, "input": get(block, "input")}
+        return {"type": "server_tool_call", "id": label(get(block, "id")), "name": tool, "server_tool_call": call}
     if kind.endswith("_tool_result"):
+        result = {"type": kind.removesuffix("_tool_result"), "content": get(block, "content")}
         return {
             "type": "server_tool_call_response",
             "id": label(get(block, "tool_use_id")),
-            "server_tool_call_response": get(block, "content"),
+            "server_tool_call_response": result,
         }
     return _media(block, kind) or {"type": kind, "value": block}
 
