@@ -137,4 +137,4 @@ class ServerProcess:
 
     def _failure(self, what: str) -> DemoError:
         end = "\n".join(self.log().splitlines()[-_LOG_LINES:])
-        return DemoError(f"{' '.join(self.command)} {what}; it printed:\n{end}", remedy="aumos-otel doctor")
+        return DemoError(f"{' '.join(self.command)} {what}; it printed:\n{end}", remedy="run aumos-otel doctor")

@@ -182,7 +182,7 @@ def _drive(url: str, wanted: list[Step], driven: str, said: Console) -> float:
         with suppress_instrumentation():  # the traces begin in the service, whatever this process is run under
             surprises = asyncio.run(drive.drive(url, wanted, finished=lambda: progress.advance(task)))
     if surprises:
-        raise DemoError("requests did not end as they should:\n" + "\n".join(surprises), remedy="aumos-otel doctor")
+        raise DemoError("requests did not end as they should:\n" + "\n".join(surprises), remedy="run aumos-otel doctor")
     return time.perf_counter() - started
 
 

@@ -35,7 +35,7 @@ class Account:
     function's result.
     """
 
-    __slots__ = ("_children", "_counted_inside", "_missing_inside", "_readings", "_set", "delegated")
+    __slots__ = ("_children", "_counted_inside", "_missing_inside", "_readings", "_set", "delegated", "has_inner_call")
 
     def __init__(self) -> None:
         self._readings: list[Reading] = []
@@ -45,6 +45,8 @@ class Account:
         self._missing_inside = 0
         #: Somebody inside records the metrics of the call.
         self.delegated = False
+        #: That is a call of ours.
+        self.has_inner_call = False
 
     @property
     def is_empty(self) -> bool:
@@ -81,7 +83,7 @@ class Account:
 
     def child_ended(self, *, counted: bool, missing: int) -> None:
         """A call of ours inside has ended, having told its usage or missed it."""
-        self.delegated = True
+        self.delegated = self.has_inner_call = True
         self._counted_inside = self._counted_inside or counted
         self._missing_inside += missing
 
@@ -150,7 +152,9 @@ def _price(share: Share, bag: Bag, settings: LLMSettings) -> float | None:
     provider = str(bag.get(attr.GEN_AI_PROVIDER_NAME) or share.reading.provider or "")
     for model in (share.reading.model, bag.get(attr.GEN_AI_REQUEST_MODEL)):
         if model is not None:
-            price = settings.price_table.cost(provider or None, str(model), share.usage)
+            price = settings.price_table.cost(
+                provider or None, str(model), share.usage, service_tier=share.reading.service_tier
+            )
             if price is not None:
                 return price
     return None

@@ -15,7 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from aumos_otel._internal.per_provider import PerProvider
-from aumos_otel.llm.usage import Reading, Usage
+from aumos_otel.llm.shapes.reading import Reading, Usage
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv import spans as operations
 

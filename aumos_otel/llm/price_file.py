@@ -32,12 +32,12 @@ class Rates:
     """US dollars per million tokens; None where the provider has no such price.
 
     Attributes:
-        input: input that is in no cache; None only for what cannot be called.
+        input: input that is in no cache.
         output: output, reasoning included; None for embeddings.
         cache_read: input served from a cache; None: at the input rate.
         cache_write: input stored in a cache; None: at the input rate.
         cache_write_1h: input stored for an hour; None: at the rate of `cache_write`.
-        above: rates for prompts longer than a threshold, longest last.
+        above: thresholds of input tokens, ascending, and the rates beyond each.
     """
 
     input: float

@@ -72,9 +72,7 @@ def install(options: LLMOptions | None) -> None:
         _current = LLMSettings(enabled=False)
         return
     prices = _load_prices(options.prices) if options.prices is not None else None
-    _current = LLMSettings(
-        content=options.content, capture=options.capture, profile=options.profile, prices=prices
-    )
+    _current = LLMSettings(content=options.content, capture=options.capture, profile=options.profile, prices=prices)
 
 
 def reset() -> None:

@@ -299,7 +299,7 @@ class Call:
         told = accounting.tell(shares, self._bag, self._settings, self.context, has_output=has_output)
         if self._failed_with is not None:
             missing = 0  # no answer, no usage
-        if not self._account.delegated:
+        if not self._account.has_inner_call:
             metrics.count_call()
         if self._outer is not None and self._outer.is_open:
             self._outer.child_ended(counted=missing == 0 and self._failed_with is None, missing=missing)

@@ -118,9 +118,9 @@ def test_what_is_lost_is_shown(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def demo(*options: str, directory: Path) -> Iterator[subprocess.Popen[str]]:
+def demo(*options: str, directory: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
     """The command, running in a directory of its own, with its files below it."""
-    environ = clean_environ(TMPDIR=str(directory), COLUMNS="80")
+    environ = clean_environ(TMPDIR=str(directory), COLUMNS="80", **more)
     with subprocess.Popen(
         [*DEMO, *options], env=environ, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -201,3 +201,19 @@ def test_it_can_be_stopped_at_any_time(number: signal.Signals, tmp_path: Path) -
     with pytest.raises(ProcessLookupError):
         os.kill(service, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_service_that_does_not_start(tmp_path: Path) -> None:
+    """When the service fails the demo ends with 2, and says why and what to do next, without a traceback of its own."""
+    broken = tmp_path / "broken" / "openai"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise SystemExit('this client is broken')")
+    (tmp_path / "files").mkdir()
+    with demo("--exit", directory=tmp_path / "files", PYTHONPATH=str(broken.parent)) as process:
+        out, err = process.communicate()
+
+    assert process.returncode == 2
+    assert out == ""
+    assert re.search(r"(?s)^error: .*ended with code 1 before it listened.*this client is broken", err, re.MULTILINE)
+    assert err.splitlines()[-1] == "next: run aumos-otel doctor"
+    assert list((tmp_path / "files").iterdir()) == []

@@ -21,6 +21,7 @@ from aumos_otel.semconv.attributes import SERVICE_INSTANCE_ID
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "demo_service.py"
 APP = "aumos_otel.demo.service:app"
 #: Seconds that a condition may take to come true.
 DEADLINE = 20.0
@@ -76,16 +77,16 @@ def models() -> Iterator[ModelServer]:
 
 @contextlib.contextmanager
 def serving(
-    command: tuple[str, ...], backend: LocalServer, models: ModelServer, directory: Path, **environ: str
+    command: tuple[str, ...], backend: LocalServer, models: ModelServer | None, directory: Path, **environ: str
 ) -> Iterator[ServerProcess]:
     """The command, listening; its placeholder is a free port."""
     listener, _ = ports.listen(0)
     port = listener.getsockname()[1]
     listener.close()
+    provider = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": models.base_url} if models else {}
     variables = clean_environ(
         AUMOS_OTEL_ENDPOINT=backend.otlp_url,
-        OPENAI_API_KEY="none",
-        OPENAI_BASE_URL=models.base_url,
+        **provider,
         OTEL_PYTHON_DISTRO="aumos",
         HOME=str(directory),  # gunicorn keeps a socket there
         **environ,
@@ -182,6 +183,35 @@ def script(command: list[str], directory: Path, **environ: str) -> Iterator[subp
             yield process
         finally:
             process.kill()
+
+
+def test_recycled_workers_send_everything(backend: LocalServer, models: ModelServer, tmp_path: Path) -> None:
+    """Workers that end after a few requests flush what they have; each is an instance of its own."""
+    recycling = (*GUNICORN[:4], "1", *GUNICORN[5:], "--preload", "--max-requests", "4", APP)
+    answered = 0
+    with serving(recycling, backend, models, tmp_path / "run", **NO_FLUSH_IN_BETWEEN) as service:
+        while answered < 10:
+            with contextlib.suppress(httpx.TransportError):  # nobody answers while a worker is replaced
+                answer = httpx.post(
+                    f"{service.url}/chat", json={"text": "Which drill?"}, timeout=DEADLINE, trust_env=False
+                )
+                answered += answer.status_code == 200
+        service.stop()
+
+    assert backend.store.totals().spans_by_thing["llm"] == models.reported.requests >= answered
+    assert len(instances(backend)) >= 2
+
+
+def test_the_example_needs_no_key(backend: LocalServer, tmp_path: Path) -> None:
+    """The example serves the demo's service beside a model server of its own."""
+    with serving((sys.executable, str(EXAMPLE), "{port}"), backend, None, tmp_path / "run") as service:
+        body = {"text": "Which drill bit?", "stream": True}
+        answer = httpx.post(f"{service.url}/chat", json=body, timeout=DEADLINE, trust_env=False)
+        service.stop()
+
+    totals = backend.store.totals()
+    assert answer.status_code == 200
+    assert (totals.traces, totals.spans, totals.logs_joined) == (1, 3, 2)
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -111,17 +111,20 @@ def test_no_certificate(protocol: str, secure: Sink, monkeypatch: pytest.MonkeyP
 
 
 @PROTOCOLS
-@pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("suffix", ["CLIENT_KEY", "CLIENT_CERTIFICATE"])
+@pytest.mark.parametrize(
+    "variable",
+    [f"OTEL_EXPORTER_OTLP_{scope}{suffix}" for scope in SCOPES for suffix in ("CLIENT_KEY", "CLIENT_CERTIFICATE")],
+)
 def test_client_certificate(
-    suffix: str, scope: str, protocol: str, mutual: Sink, pki: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    variable: str, protocol: str, mutual: Sink, pki: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client shows its certificate; general and per-signal variables may be mixed."""
+    scope = variable.removeprefix("OTEL_EXPORTER_OTLP_").partition("CLIENT_")[0]
     signals = only_signal(scope, monkeypatch)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(pki["ca"]))
     files = {"CLIENT_KEY": pki["client_key"], "CLIENT_CERTIFICATE": pki["client_chain"]}
     for name, file in files.items():
-        monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{scope if name == suffix else ''}{name}", str(file))
+        monkeypatch.setenv(variable if variable.endswith(name) else f"OTEL_EXPORTER_OTLP_{name}", str(file))
 
     deliver(signals)
 

@@ -212,18 +212,24 @@ def test_a_client_that_contrib_has_instrumented_has_one_span(instrumented: Calla
 def test_a_cancelled_request_ends_its_span(telemetry: Capture) -> None:
     """The cancellation goes through, the span says what happened."""
 
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def run() -> None:
+        closed = asyncio.Event()
+
+        async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()  # until the client hangs up
+            writer.close()
+            await writer.wait_closed()
+            closed.set()
+
         silent = await asyncio.start_server(never, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         async with httpx.AsyncClient(trust_env=False) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await client.get(f"http://127.0.0.1:{port}/")
+        await asyncio.wait_for(closed.wait(), 10)
         silent.close()
+        await silent.wait_closed()
 
     asyncio.run(run())
     (span,) = telemetry.spans

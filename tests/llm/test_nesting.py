@@ -172,6 +172,7 @@ class TestForeignSpans:
         assert tokens(capture) == (0, 0)
         assert total(capture, "gen_ai.client.operation.duration") == 0
         assert total(capture, "aumos.llm.cost") > 0
+        assert metrics.totals() == metrics.Totals(calls=1, usage_missing=0, price_missing=0)
 
     def test_cost_of_somebody_else(self, capture, foreign, total) -> None:
         """A cost that is on the foreign span is not put on ours as well."""

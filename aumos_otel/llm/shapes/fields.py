@@ -23,7 +23,7 @@ COUNT_LIMIT = 2**53
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
     """Whether ``value`` has keys rather than attributes."""
-    return issubclass(type(value), Mapping)
+    return type(value) is dict or issubclass(type(value), Mapping)
 
 
 def get(source: object, *path: str) -> object:

@@ -13,6 +13,7 @@ from .providers import provider_of
 from .reading import Reading, Usage
 from .tokens import read_tokens
 
+_LABELS = ("id", "model", "service_tier", "system_fingerprint")
 _OBJECTS = ("chat.completion", "text_completion")
 
 
@@ -87,16 +88,15 @@ class Stream:
 
     def feed(self, chunk: object) -> bool:
         """Take in one chunk; False if it is not one of this shape."""
-        if text(get(chunk, "type")) == "chunk":  # the event of ``chat.completions.stream()``
-            chunk = get(chunk, "chunk")
-        usage = read_tokens(first(chunk, "usage")) or read_tokens(get(chunk, "x_groq", "usage"))
         if not _has_choices(chunk):
-            return False
-        if usage is not None:
-            self._usage = usage  # where every chunk has one, it is the sum so far
+            # An event of ``chat.completions.stream()`` has its chunk inside.
+            chunk = get(chunk, "chunk") if text(get(chunk, "type")) == "chunk" else None
+            if not _has_choices(chunk):
+                return False
         self._chunk = chunk
-        for name in ("id", "model", "service_tier", "system_fingerprint"):
-            found = label(get(chunk, name))
+        self._count(chunk)
+        for name in _LABELS:
+            found = label(get(chunk, name)) if name not in self._labels else None
             if found is not None:
                 self._labels[name] = found
         for position, choice in enumerate(items(get(chunk, "choices"))):
@@ -104,6 +104,15 @@ class Stream:
             state = self._choices.setdefault(position if index is None else index, _Choice())
             state.feed(choice, content=self._content)
         return True
+
+    def _count(self, chunk: object) -> None:
+        """Take over a usage; where every chunk has one, it is the sum so far.  Groq has it at the end, beside."""
+        usage = get(chunk, "usage")
+        if usage is None and any(get(choice, "finish_reason") is not None for choice in items(get(chunk, "choices"))):
+            usage = get(chunk, "x_groq", "usage")
+        counted = None if usage is None else read_tokens(usage)
+        if counted is not None:
+            self._usage = counted
 
     def begins_another(self, chunk: object) -> bool:
         """Whether ``chunk`` opens another response; an id alone tells nothing, some servers change it all the time."""

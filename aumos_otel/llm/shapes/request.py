@@ -14,39 +14,107 @@ from .fields import count, first, get, items, label, number, text
 from .messages import Message, Part, to_messages, to_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
-
-#: Request attributes by the names that clients give the parameter; OpenAI and Anthropic take it
-#: as an argument, Google within ``config``, Bedrock within ``inferenceConfig``.
-_NUMBERS = {
-    attr.GEN_AI_REQUEST_TEMPERATURE: ("temperature",),
-    attr.GEN_AI_REQUEST_TOP_P: ("top_p", "topP"),
-    attr.GEN_AI_REQUEST_FREQUENCY_PENALTY: ("frequency_penalty", "frequencyPenalty"),
-    attr.GEN_AI_REQUEST_PRESENCE_PENALTY: ("presence_penalty", "presencePenalty"),
-}
-_COUNTS = {
-    attr.GEN_AI_REQUEST_MAX_TOKENS: (
-        "max_completion_tokens",
-        "max_output_tokens",
-        "max_tokens",
-        "maxOutputTokens",
-        "maxTokens",
-    ),
-    attr.GEN_AI_REQUEST_TOP_K: ("top_k", "topK"),
-    attr.GEN_AI_EMBEDDINGS_DIMENSION_COUNT: ("dimensions", "output_dimensionality", "outputDimensionality"),
-}
-_STOPS = ("stop", "stop_sequences", "stopSequences")
 
 #: Words that mean "whatever is the default" and are therefore not worth an attribute.
 _DEFAULT_TIERS = ("auto", "standard_only")
 _STOPS_LIMIT = 16
 
+#: Arguments that hold parameters: Google's and Bedrock's.
+_NESTS = ("config", "inferenceConfig", "generation_config")
 
-def _sources(kwargs: Mapping[str, object]) -> list[object]:
-    nested = (get(kwargs, "config"), get(kwargs, "inferenceConfig"), get(kwargs, "generation_config"))
-    return [kwargs, *(source for source in nested if source is not None)]
+
+def _choices(value: object) -> int | None:
+    """More than one choice; one is the default."""
+    found = count(value)
+    return found if found not in (0, 1) else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _seed(value: object) -> int | None:
+    """A seed is any 64-bit whole number, negative ones included."""
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _labels(value: object) -> tuple[str, ...] | None:
+    single = label(value)
+    several = tuple(found for entry in items(value)[:_STOPS_LIMIT] if (found := label(entry)))
+    return (single,) if single else several or None
+
+
+def _tier(value: object) -> str | None:
+    found = label(value)
+    return found if found not in _DEFAULT_TIERS else None
+
+
+def _mime_type(value: object) -> str | None:
+    found = label(value)
+    if found is None:
+        return None
+    return attr.GEN_AI_OUTPUT_TYPE_JSON if found.endswith("json") else attr.GEN_AI_OUTPUT_TYPE_TEXT
+
+
+def _modalities(value: object) -> str | None:
+    return attr.GEN_AI_OUTPUT_TYPE_SPEECH if "audio" in map(text, items(value)) else None
+
+
+def _format(value: object) -> str | None:
+    """A format of OpenAI's or Anthropic's, or a pydantic class, which the client turns into one."""
+    kind = text(get(value, "type"))
+    is_model = issubclass(type(value), type) and get(value, "model_json_schema") is not None
+    if is_model or kind in ("json_object", "json_schema"):
+        return attr.GEN_AI_OUTPUT_TYPE_JSON
+    return attr.GEN_AI_OUTPUT_TYPE_TEXT if kind == "text" else None
+
+
+def _nested_format(value: object) -> str | None:
+    return _format(get(value, "format"))
+
+
+#: What clients call a parameter, its attribute, and how it is read; of two names for one the first wins.
+_PARAMETERS: tuple[tuple[str, str, Callable[[object], AttributeValue | None]], ...] = (
+    ("model", attr.GEN_AI_REQUEST_MODEL, label),
+    ("modelId", attr.GEN_AI_REQUEST_MODEL, label),
+    ("temperature", attr.GEN_AI_REQUEST_TEMPERATURE, number),
+    ("top_p", attr.GEN_AI_REQUEST_TOP_P, number),
+    ("topP", attr.GEN_AI_REQUEST_TOP_P, number),
+    ("top_k", attr.GEN_AI_REQUEST_TOP_K, count),
+    ("topK", attr.GEN_AI_REQUEST_TOP_K, count),
+    ("max_completion_tokens", attr.GEN_AI_REQUEST_MAX_TOKENS, count),
+    ("max_output_tokens", attr.GEN_AI_REQUEST_MAX_TOKENS, count),
+    ("max_tokens", attr.GEN_AI_REQUEST_MAX_TOKENS, count),
+    ("maxOutputTokens", attr.GEN_AI_REQUEST_MAX_TOKENS, count),
+    ("maxTokens", attr.GEN_AI_REQUEST_MAX_TOKENS, count),
+    ("frequency_penalty", attr.GEN_AI_REQUEST_FREQUENCY_PENALTY, number),
+    ("frequencyPenalty", attr.GEN_AI_REQUEST_FREQUENCY_PENALTY, number),
+    ("presence_penalty", attr.GEN_AI_REQUEST_PRESENCE_PENALTY, number),
+    ("presencePenalty", attr.GEN_AI_REQUEST_PRESENCE_PENALTY, number),
+    ("seed", attr.GEN_AI_REQUEST_SEED, _seed),
+    ("n", attr.GEN_AI_REQUEST_CHOICE_COUNT, _choices),
+    ("candidate_count", attr.GEN_AI_REQUEST_CHOICE_COUNT, _choices),
+    ("candidateCount", attr.GEN_AI_REQUEST_CHOICE_COUNT, _choices),
+    ("stop", attr.GEN_AI_REQUEST_STOP_SEQUENCES, _labels),
+    ("stop_sequences", attr.GEN_AI_REQUEST_STOP_SEQUENCES, _labels),
+    ("stopSequences", attr.GEN_AI_REQUEST_STOP_SEQUENCES, _labels),
+    ("stream", attr.GEN_AI_REQUEST_STREAM, _flag),
+    ("service_tier", attr.OPENAI_REQUEST_SERVICE_TIER, _tier),
+    ("encoding_format", attr.GEN_AI_REQUEST_ENCODING_FORMATS, _labels),
+    ("dimensions", attr.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, count),
+    ("output_dimensionality", attr.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, count),
+    ("response_mime_type", attr.GEN_AI_OUTPUT_TYPE, _mime_type),
+    ("responseMimeType", attr.GEN_AI_OUTPUT_TYPE, _mime_type),
+    ("modalities", attr.GEN_AI_OUTPUT_TYPE, _modalities),
+    ("response_format", attr.GEN_AI_OUTPUT_TYPE, _format),
+    ("output_format", attr.GEN_AI_OUTPUT_TYPE, _format),
+    ("text_format", attr.GEN_AI_OUTPUT_TYPE, _format),
+    ("text", attr.GEN_AI_OUTPUT_TYPE, _nested_format),
+    ("output_config", attr.GEN_AI_OUTPUT_TYPE, _nested_format),
+)
 
 
 def read_request(kwargs: Mapping[str, object]) -> dict[str, AttributeValue]:
@@ -56,63 +124,15 @@ def read_request(kwargs: Mapping[str, object]) -> dict[str, AttributeValue]:
     >>> read_request({"model": "gpt-5-mini", "temperature": 0.2})
     {'gen_ai.request.model': 'gpt-5-mini', 'gen_ai.request.temperature': 0.2}
     """
-    found: dict[str, AttributeValue | None] = {}
-    for source in _sources(kwargs):
-        for name, value in _parameters(source).items():
-            found.setdefault(name, value)
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _parameters(source: object) -> dict[str, AttributeValue | None]:
-    read: dict[str, AttributeValue | None] = {
-        attr.GEN_AI_REQUEST_MODEL: label(get(source, "model")) or label(first(source, "modelId")),
-    }
-    for name, keys in _NUMBERS.items():
-        read[name] = next((value for key in keys if (value := number(get(source, key))) is not None), None)
-    for name, keys in _COUNTS.items():
-        read[name] = next((value for key in keys if (value := count(get(source, key))) is not None), None)
-    read[attr.GEN_AI_REQUEST_SEED] = _seed(get(source, "seed"))
-    choices = count(first(source, "n", "candidate_count", "candidateCount"))
-    read[attr.GEN_AI_REQUEST_CHOICE_COUNT] = choices if choices not in (0, 1) else None
-    stream = get(source, "stream")
-    read[attr.GEN_AI_REQUEST_STREAM] = stream if type(stream) is bool else None
-    read[attr.GEN_AI_REQUEST_STOP_SEQUENCES] = _labels(first(source, *_STOPS))
-    read[attr.GEN_AI_REQUEST_ENCODING_FORMATS] = _labels(get(source, "encoding_format"))
-    tier = label(get(source, "service_tier"))
-    read[attr.OPENAI_REQUEST_SERVICE_TIER] = tier if tier not in _DEFAULT_TIERS else None
-    read[attr.GEN_AI_OUTPUT_TYPE] = _output_type(source)
-    return {name: value for name, value in read.items() if value is not None}
-
-
-def _seed(value: object) -> int | None:
-    """A seed is any 64-bit whole number, negative ones included."""
-    if type(value) is not int or not -(2**63) <= value < 2**63:
-        return None
-    return value
-
-
-def _labels(value: object) -> tuple[str, ...] | None:
-    single = label(value)
-    several = tuple(found for entry in items(value)[:_STOPS_LIMIT] if (found := label(entry)))
-    return (single,) if single else several or None
-
-
-def _output_type(source: object) -> str | None:
-    """What was asked for: OpenAI's and Anthropic's formats, Google's MIME type, OpenAI's modalities."""
-    mime_type = label(first(source, "response_mime_type", "responseMimeType"))
-    if mime_type is not None:
-        return attr.GEN_AI_OUTPUT_TYPE_JSON if mime_type.endswith("json") else attr.GEN_AI_OUTPUT_TYPE_TEXT
-    if any(text(entry) == "audio" for entry in items(get(source, "modalities"))):
-        return attr.GEN_AI_OUTPUT_TYPE_SPEECH
-    form = first(source, "response_format", "output_format", "text_format", "response_schema")
-    for name in ("text", "output_config"):
-        form = get(source, name, "format") if form is None else form
-    kind = text(get(form, "type"))
-    if issubclass(type(form), type) and get(form, "model_json_schema") is not None:
-        kind = "json_schema"  # a pydantic class, which the client turns into one
-    if kind in ("json_object", "json_schema"):
-        return attr.GEN_AI_OUTPUT_TYPE_JSON
-    return attr.GEN_AI_OUTPUT_TYPE_TEXT if kind == "text" else None
+    nested = [kwargs[name] for name in _NESTS if kwargs.get(name) is not None]
+    found: dict[str, AttributeValue] = {}
+    for source in (kwargs, *nested):
+        for key, name, read in _PARAMETERS:
+            value = get(source, key) if name not in found else None
+            shown = read(value) if value is not None else None
+            if shown is not None:
+                found[name] = shown
+    return found
 
 
 def request_messages(
