@@ -14,16 +14,20 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).resolve().parent
-#: The tests of the telemetry that newer versions of FastAPI bring themselves.
-FASTAPI_NATIVE = "tests/instrumentation/test_fastapi_native.py"
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DEFAULT = PYTHONS[0]
-#: The tests of what needs an extra, or a client library.
-NEED_EXTRAS = (
-    *("tests/demo", "tests/e2e", "tests/instrumentation", "tests/local"),
-    *("tests/test_docs.py", "tests/test_log_libraries.py", "tests/test_packaging.py"),
+#: What has to work where nothing but the core dependencies is installed.
+CORE_TESTS = (
+    *("tests/_internal", "tests/exporters"),
+    *(
+        f"tests/llm/test_{part}.py"
+        for part in ("capture", "content", "decorators", "evaluation", "metrics", "pricing", "spans", "usage")
+    ),
+    *(f"tests/test_{part}.py" for part in ("public_api", "resource", "spans", "support")),
 )
+#: The tests of the telemetry that newer versions of FastAPI bring themselves.
+FASTAPI_NATIVE = "tests/instrumentation/test_fastapi_native.py"
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv"
@@ -120,7 +124,7 @@ def tests(session: nox.Session) -> None:
 def tests_minimal(session: nox.Session) -> None:
     """Test the wheel without any extra."""
     install(session, "--group=test")
-    run_tests(session, *(f"--ignore={path}" for path in NEED_EXTRAS))
+    run_tests(session, *CORE_TESTS)
 
 
 @nox.session(name="tests-lowest", python=DEFAULT, tags=["matrix"])

@@ -126,7 +126,7 @@ def instrumented_by_contrib(app: Any) -> bool:
 
 
 def native_telemetry(app: Any) -> dict[str, Any]:
-    """The settings of FastAPI's own telemetry (since 0.150), live; empty where it has none."""
+    """The settings of FastAPI's own telemetry (since 0.142), live; empty where it has none."""
     settings = getattr(app, "_telemetry", None)
     return settings if isinstance(settings, dict) else {}
 

@@ -68,12 +68,15 @@ class Installation:
     """Our handler on the root logger, and what keeps it there; levels are never changed.
 
     A handler on the root logger would turn the application's own ``logging.basicConfig()`` into
-    a no-op, and ``dictConfig()`` would throw it out: both run without it.
+    a no-op, and ``dictConfig()`` would throw it out: both run without it.  It would also silence an
+    application that never set logging up, whose warnings go to stderr: see `_LastResort`.
     """
 
     def __init__(self, options: LogsOptions, provider: LoggerProvider, paused: Callable[[], bool]) -> None:
         self.handler = StandardLibraryHandler(options, provider, paused)
-        logging.getLogger().addHandler(self.handler)
+        self._installed = (self.handler, _LastResort(self.handler))
+        for handler in self._installed:
+            logging.getLogger().addHandler(handler)
         self._functions: list[tuple[Any, str, Any, Any]] = []
         for module, name in ((logging, "basicConfig"), (logging.config, "dictConfig"), (logging.config, "fileConfig")):
             self._replace(module, name, wrapt.FunctionWrapper(getattr(module, name), self._without_handler))
@@ -82,7 +85,8 @@ class Installation:
 
     def remove(self) -> None:
         """Detach the handler and put back what was replaced, unless somebody replaced it since."""
-        logging.getLogger().removeHandler(self.handler)
+        for handler in self._installed:
+            logging.getLogger().removeHandler(handler)
         for module, name, original, ours in self._functions:
             if getattr(module, name) is ours:
                 setattr(module, name, original)
@@ -93,13 +97,14 @@ class Installation:
 
     def _without_handler(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         root = logging.getLogger()
-        present = self.handler in root.handlers
-        root.removeHandler(self.handler)
+        present = [handler for handler in self._installed if handler in root.handlers]
+        for handler in present:
+            root.removeHandler(handler)
         try:
             return wrapped(*args, **kwargs)
         finally:
-            if present:
-                root.addHandler(self.handler)
+            for handler in present:
+                root.addHandler(handler)
 
     def _show_and_log(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         with guard.swallow("providers.logger.warnings"):
@@ -113,3 +118,25 @@ class Installation:
             text = f"{category.__name__}: {message}"
             record = logging.LogRecord("py.warnings", logging.WARNING, filename, lineno, text, None, None)
             self.handler.handle(record)
+
+
+class _LastResort(logging.Handler):
+    """Prints what nobody but us would handle, as the standard library does when there is no handler at all."""
+
+    def __init__(self, ours: logging.Handler) -> None:
+        super().__init__()
+        self._ours = (ours, self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand ``record`` to `logging.lastResort` if no handler of the application's takes it."""
+        printer = logging.lastResort
+        if printer is not None and record.levelno >= printer.level and not self._is_handled(record.name):
+            printer.handle(record)
+
+    def _is_handled(self, name: str) -> bool:
+        logger: logging.Logger | None = logging.getLogger(name)
+        while logger is not None:
+            if any(handler not in self._ours for handler in logger.handlers):
+                return True
+            logger = logger.parent
+        return False

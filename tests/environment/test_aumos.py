@@ -274,8 +274,10 @@ def one_call() -> None:
 
 
 @pytest.mark.parametrize("variable", ["AUMOS_OTEL_LLM_CONTENT"])
-@pytest.mark.parametrize(("value", "there", "readable"), [("none", False, False), ("hash", True, False), ("full", True, True)])
-def test_llm_content(
+@pytest.mark.parametrize(
+    ("value", "there", "readable"), [("none", False, False), ("hash", True, False), ("full", True, True)]
+)
+def test_llm_content(  # noqa: PLR0917 - pytest passes them by name
     value: str,
     there: bool,
     readable: bool,
@@ -294,8 +296,10 @@ def test_llm_content(
 
 
 @pytest.mark.parametrize("variable", ["AUMOS_OTEL_LLM_CAPTURE", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"])
-@pytest.mark.parametrize(("place", "on_span", "on_event"), [("span", True, False), ("event", False, True), ("both", True, True)])
-def test_llm_capture(
+@pytest.mark.parametrize(
+    ("place", "on_span", "on_event"), [("span", True, False), ("event", False, True), ("both", True, True)]
+)
+def test_llm_capture(  # noqa: PLR0917 - pytest passes them by name
     place: str,
     on_span: bool,
     on_event: bool,

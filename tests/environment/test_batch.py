@@ -154,7 +154,9 @@ def test_a_number_that_cannot_be_used(
     assert value in warning
 
 
-@pytest.mark.parametrize("variable", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_BLRP_SCHEDULE_DELAY"])
+@pytest.mark.parametrize(
+    "variable", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_BLRP_SCHEDULE_DELAY"]
+)
 def test_an_empty_number(variable: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty variable is an unset one."""
     monkeypatch.setenv(variable, "")

@@ -109,7 +109,9 @@ def test_several(
     telemetry = emit_and_flush()
 
     assert signal in {export.signal for export in collector.exports}
-    delivered = {book["name"]: book["delivered"] for book in telemetry.status().destinations if book["signal"] == signal}
+    delivered = {
+        book["name"]: book["delivered"] for book in telemetry.status().destinations if book["signal"] == signal
+    }
     assert set(delivered) == {"otlp", "probe"}
     assert all(count >= 1 for count in delivered.values())
 

@@ -58,9 +58,7 @@ def test_span_counts(
     span = everything(spans)
 
     all_of_it = {"attributes", "events", "links", "event attributes", "link attributes"}
-    assert {what: count(span, what) for what in all_of_it} == {
-        what: 3 if what in limited else 20 for what in all_of_it
-    }
+    assert {what: count(span, what) for what in all_of_it} == {what: 3 if what in limited else 20 for what in all_of_it}
 
 
 @pytest.mark.parametrize(

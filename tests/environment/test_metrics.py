@@ -33,7 +33,7 @@ CUMULATIVE, DELTA = AGGREGATION_TEMPORALITY_CUMULATIVE, AGGREGATION_TEMPORALITY_
         ("sometimes", 1, 0),
     ],
 )
-def test_exemplars(
+def test_exemplars(  # noqa: PLR0917 - pytest passes them by name
     value: str, inside: int, outside: int, variable: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measurements inside and outside a sampled span get exemplars as the filter says; an unknown one is the default."""
@@ -63,7 +63,7 @@ def test_exemplars(
         ("sideways", CUMULATIVE, CUMULATIVE, CUMULATIVE),
     ],
 )
-def test_temporality(
+def test_temporality(  # noqa: PLR0917 - pytest passes them by name
     value: str,
     counter: int,
     observed: int,
@@ -107,7 +107,7 @@ def test_temporality(
         ("pie_chart", "histogram"),
     ],
 )
-def test_histograms(
+def test_histograms(  # noqa: PLR0917 - pytest passes them by name
     value: str,
     kind: str,
     protocol: str,

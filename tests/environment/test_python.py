@@ -63,7 +63,7 @@ def test_an_unknown_id_generator(monkeypatch: pytest.MonkeyPatch) -> None:
         ("OTEL_PYTHON_LOGGER_CONFIGURATOR", "logs", "opentelemetry.sdk._logs._internal", "_LoggerConfig"),
     ],
 )
-def test_configurator(
+def test_configurator(  # noqa: PLR0917 - pytest passes them by name
     variable: str,
     signal: str,
     module: str,
@@ -75,9 +75,7 @@ def test_configurator(
     """The configurator decides which instrumentation scopes are on: here none of the tests' own."""
     kind = variable.removeprefix("OTEL_PYTHON_").removesuffix("_CONFIGURATOR").lower()
     plugin(
-        f"from {module} import {config}\n"
-        "def quiet(scope):\n"
-        f"    return {config}(is_enabled=scope.name != 'tests')\n",
+        f"from {module} import {config}\ndef quiet(scope):\n    return {config}(is_enabled=scope.name != 'tests')\n",
         **{f"_opentelemetry_{kind}_configurator": "quiet = quiet"},
     )
     monkeypatch.setenv(variable, "quiet")
@@ -100,9 +98,7 @@ def test_configurator(
         ("OTEL_PYTHON_LOGGER_PROVIDER", "logs", "sdk_logger_provider"),
     ],
 )
-def test_provider(
-    variable: str, signal: str, value: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_provider(variable: str, signal: str, value: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider that the API makes by this name is joined: everything arrives, describe() says what is lost."""
     monkeypatch.setenv(variable, value)
 
@@ -221,7 +217,11 @@ def test_internal_metrics(value: str, variable: str, collector: HTTPSink, monkey
 
     found = {name for name in collector.metrics() if name.startswith("otel.sdk.")}
     if value == "true":
-        assert {"otel.sdk.span.started", "otel.sdk.processor.span.processed", "otel.sdk.exporter.span.exported"} <= found
+        assert {
+            "otel.sdk.span.started",
+            "otel.sdk.processor.span.processed",
+            "otel.sdk.exporter.span.exported",
+        } <= found
     else:
         assert not found
 
@@ -250,9 +250,7 @@ def test_gevent_patch(variable: str, tmp_path: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "monkey.py").write_text(
-        "import sys\n"
-        "def patch_all():\n"
-        "    print('patched, aumos_otel', 'aumos_otel._configure' in sys.modules)\n"
+        "import sys\ndef patch_all():\n    print('patched, aumos_otel', 'aumos_otel._configure' in sys.modules)\n"
     )
     program = "from aumos_otel import _configure; print(_configure._current is not None)"
 

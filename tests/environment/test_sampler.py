@@ -42,7 +42,7 @@ def kept(parent: str) -> bool:
         ("", "0", True, True, False),
     ],
 )
-def test_sampler(
+def test_sampler(  # noqa: PLR0917 - pytest passes them by name
     sampler: str,
     argument: str,
     root: bool,
@@ -78,7 +78,9 @@ def test_a_sampler_that_is_not_there(
     telemetry = in_memory(spans)
 
     assert kept("none")
-    assert [record for record in caplog.records if "OTEL_TRACES_SAMPLER" in record.message and sampler in record.message]
+    assert [
+        record for record in caplog.records if "OTEL_TRACES_SAMPLER" in record.message and sampler in record.message
+    ]
     assert sampler in telemetry.describe()["sources"]["sampling.sampler"]
 
 

@@ -182,9 +182,7 @@ def {name}():
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf"])
-@pytest.mark.parametrize(
-    "variable", [f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{scope}CREDENTIAL_PROVIDER" for scope in SCOPES]
-)
+@pytest.mark.parametrize("variable", [f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{scope}CREDENTIAL_PROVIDER" for scope in SCOPES])
 def test_http_credentials(
     variable: str,
     protocol: str,
@@ -207,10 +205,8 @@ def test_http_credentials(
 
 
 @pytest.mark.parametrize("protocol", ["grpc"])
-@pytest.mark.parametrize(
-    "variable", [f"OTEL_PYTHON_EXPORTER_OTLP_GRPC_{scope}CREDENTIAL_PROVIDER" for scope in SCOPES]
-)
-def test_grpc_credentials(
+@pytest.mark.parametrize("variable", [f"OTEL_PYTHON_EXPORTER_OTLP_GRPC_{scope}CREDENTIAL_PROVIDER" for scope in SCOPES])
+def test_grpc_credentials(  # noqa: PLR0917 - pytest passes them by name
     variable: str,
     protocol: str,
     secure: Sink,

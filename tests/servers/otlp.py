@@ -123,8 +123,8 @@ class Sink:
         return {metric.name: metric for body in found for _, scope in _scopes(body) for metric in scope.metrics}
 
     def resource(self, signal: str = "traces") -> dict[str, Any]:
-        """The attributes of the resource of the latest request of ``signal``."""
-        resource, _ = next(_scopes(self.wait(signal)[-1].body))
+        """The attributes of the latest resource of ``signal``."""
+        *_, (resource, _) = _scopes(self.wait(signal)[-1].body)
         return attributes(resource)
 
 
@@ -250,5 +250,7 @@ class GRPCSink(Sink):
             self.keep(Export(signal, body, headers, f"/{_SERVICES[signal]}", len(raw), next(iter(names), None)))
             return _RESPONSES[signal]()
 
-        method = grpc.unary_unary_rpc_method_handler(export, response_serializer=lambda answer: answer.SerializeToString())
+        method = grpc.unary_unary_rpc_method_handler(
+            export, response_serializer=lambda answer: answer.SerializeToString()
+        )
         return grpc.method_handlers_generic_handler(_SERVICES[signal], {"Export": method})
