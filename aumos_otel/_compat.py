@@ -88,12 +88,6 @@ def metric_preferences(exporter: Any) -> dict[str, Any]:
     }
 
 
-def queue_length(processor: Any) -> int:
-    """Records that wait in a stock batch processor; 0 when the SDK hides them."""
-    queue = getattr(getattr(processor, "_batch_processor", None), "_queue", ())
-    return len(queue)
-
-
 def enable(provider: Any) -> None:
     """Undo what a provider of the SDK read from OTEL_SDK_DISABLED: `aumos_otel.plan` has decided."""
     if hasattr(provider, "_disabled"):

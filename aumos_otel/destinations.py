@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from aumos_otel import _compat
 from aumos_otel._internal import discovery, quantities
 from aumos_otel._internal.entry_points import load_entry_point
 from aumos_otel.delivery import target
@@ -117,16 +116,12 @@ def _add(exits: Exits, route: Route, plan: Plan, ledger: Ledger, switch: Switch)
         counting = AccountingMetricExporter(exporter, account, switch)
         exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
         return
-    processor: Any
     if route.signal == "traces":
         batch = quantities.batch_options(plan.quantities, "OTEL_BSP")
-        processor = ExportProcessor(AccountingSpanExporter(exporter, account, switch), **batch)
-        exits.spans.append(processor)
+        exits.spans.append(ExportProcessor(AccountingSpanExporter(exporter, account, switch), **batch))
     else:
         batch = quantities.batch_options(plan.quantities, "OTEL_BLRP")
-        processor = LogExportProcessor(AccountingLogExporter(exporter, account, switch), **batch)
-        exits.logs.append(processor)
-    account.queue_length = lambda: _compat.queue_length(processor)
+        exits.logs.append(LogExportProcessor(AccountingLogExporter(exporter, account, switch), **batch))
 
 
 def _wanted(signal: Signal, plan: Plan) -> bool:
@@ -174,7 +169,8 @@ def describe(routes: Routes) -> list[dict[str, Any]]:
 
 
 def _address(route: Route) -> str:
-    return route.target.url if route.target is not None else route.name
+    """Where a route leads; the query of a URL may hold a key and stays out."""
+    return route.target.url.partition("?")[0] if route.target is not None else route.name
 
 
 def _exporter(route: Route) -> Any:

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -199,7 +200,7 @@ class Telemetry:
         return self._wiring.instrument(app)
 
     def pause(self) -> None:
-        """Stop recording and sending at once; queued records wait."""
+        """Stop recording and sending at once; records that are queued are dropped and counted."""
         self._wiring.switch.set(by_hand=True)
 
     def resume(self) -> None:
@@ -226,6 +227,11 @@ class Telemetry:
             account.reset_after_fork()
         if pause_file is not None and not self._closed:
             self._start_watching(pause_file)
+        processes: Any = sys.modules.get("multiprocessing.util")
+        if processes is not None:  # its children end without atexit, and forget what was to be done at their end
+            processes.register_after_fork(
+                self, lambda _telemetry: processes.Finalize(None, self._at_exit, exitpriority=-100)
+            )
 
     def _start_watching(self, pause_file: str) -> None:
         watcher = threading.Thread(

@@ -182,6 +182,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("path", [path for path in PAGES if path.is_relative_to(ROOT / "docs")], ids=name_of)
+def test_page_is_linked(path: Path) -> None:
+    """Each page of docs/ can be reached: some other page links to it."""
+    others = [page for page in PAGES if page != path]
+
+    assert any(
+        (page.parent / link).resolve() == path for page in others for link in LINK.findall(page.read_text())
+    ) or (path == ROOT / "docs" / "README.md")
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_run(name: str) -> None:
     """Each example in the docstrings of the module shows what really happens."""

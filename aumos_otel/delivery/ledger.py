@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 from aumos_otel.semconv import attributes, metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
     from aumos_otel.config import Signal
 
 
+#: Reasons to drop that somebody asked for.
+_HARMLESS = ("paused", "shut_down")
+
+
 @dataclass(slots=True)
 class Account:
-    """The book of one signal of one destination.
+    """The book of one signal of one destination: emitted = delivered + dropped + waiting + in flight, always.
 
-    ``emitted`` counts records handed over for export; what is neither delivered, dropped nor
-    in flight is in the queue, as ``queue_length`` tells, or was pushed out of a full queue.
+    The lock is reentrant: a signal handler may ask for the state while its thread is writing.
     """
 
     destination: str
@@ -32,20 +35,42 @@ class Account:
     emitted: int = 0
     delivered: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
     in_flight: int = 0
     last_success: str | None = None
     last_error: str | None = None
-    queue_length: Callable[[], int] = field(default=lambda: 0)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _refusal: str | None = field(default=None, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def emit(self, count: int = 1) -> None:
+    def emit(self, count: int) -> None:
         """Records were handed over for export."""
         with self._lock:
             self.emitted += count
+            self.waiting += count
+
+    def admit(self, room: int) -> bool:
+        """Whether one more record may wait beside at most ``room`` others; one that may not is dropped and counted.
+
+        What is on its way from the queue to the exporter still counts as waiting, so the queue of
+        the SDK never overflows, which it would not tell.
+        """
+        with self._lock:
+            self.emitted += 1
+            reason = self._refusal or ("queue_full" if self.waiting >= room else None)
+            if reason is None:
+                self.waiting += 1
+            else:
+                self.dropped[reason] += 1
+            return reason is None
+
+    def refuse(self, reason: str) -> None:
+        """Admit no more records."""
+        self._refusal = reason
 
     def begin(self, count: int) -> None:
         """A batch left the queue."""
         with self._lock:
+            self.waiting -= count
             self.in_flight += count
 
     def settle(self, count: int, error: str | None) -> None:
@@ -61,40 +86,36 @@ class Account:
                 self.last_error = error
 
     def drop(self, count: int, reason: str) -> None:
-        """Records were dropped before they reached the transport."""
+        """Records that waited were dropped before they reached the transport."""
         with self._lock:
+            self.waiting -= count
             self.dropped[reason] += count
 
     def snapshot(self) -> dict[str, Any]:
         """The book as plain data; the sum holds at the moment of the call."""
         with self._lock:
-            queued = self.queue_length() + self.in_flight
-            dropped = Counter(self.dropped)
-            missing = self.emitted - self.delivered - dropped.total() - queued
-            if missing > 0:  # the stock queue drops its oldest record without telling anyone
-                dropped["queue_full"] += missing
             return {
                 "name": self.destination,
                 "signal": self.signal,
                 "endpoint": self.endpoint,
-                "state": self._state(dropped),
+                "state": self._state(),
                 "emitted": self.emitted,
                 "delivered": self.delivered,
-                "dropped": dict(dropped),
-                "queued": queued,
+                "dropped": dict(self.dropped),
+                "queued": self.waiting + self.in_flight,
                 "last_success": self.last_success,
                 "last_error": self.last_error,
             }
 
-    def _state(self, dropped: Counter[str]) -> str:
-        if not dropped.total() - dropped["paused"]:
+    def _state(self) -> str:
+        if not sum(count for reason, count in self.dropped.items() if reason not in _HARMLESS):
             return "ok"
         return "degraded" if self.delivered else "failing"
 
     def reset_after_fork(self) -> None:
         """Start over in a forked child: what was queued belongs to the parent."""
-        self._lock = threading.Lock()
-        self.emitted = self.delivered = self.in_flight = 0
+        self._lock = threading.RLock()
+        self.emitted = self.delivered = self.waiting = self.in_flight = 0
         self.dropped.clear()
         self.last_success = self.last_error = None
 

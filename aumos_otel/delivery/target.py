@@ -75,7 +75,8 @@ def resolve(
         ConfigError: an OTEL_EXPORTER_OTLP_* variable cannot be used.
     """
     wanted, as_is, source = _endpoint(otlp, signal, environ, sources, local)
-    wanted_protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
+    spoken = "http/protobuf" if local is not None and source == _by_file(local) else None
+    wanted_protocol = spoken or otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
     parts = urlsplit(wanted if "://" in wanted else f"//{wanted}")
     protocol = _protocol(parts.scheme, parts.port, wanted_protocol, explicit=otlp.protocol is not None)
     tls = parts.scheme in ("https", "grpcs")
@@ -105,9 +106,13 @@ def _endpoint(
         if value:
             return str(_parsed(variable, value, endpoint)), as_is, variable
     if local is not None:
-        return local.otlp, False, f"running aumos-otel ui (pid {local.pid})"
+        return local.otlp, False, _by_file(local)
     protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
     return f"http://localhost:{_DEFAULT_PORTS[cast('Protocol', protocol or 'http/protobuf')]}", False, "default"
+
+
+def _by_file(local: LocalBackend) -> str:
+    return f"running aumos-otel ui (pid {local.pid})"
 
 
 def _protocol(scheme: str, port: int | None, wanted: str | None, *, explicit: bool) -> Protocol:

@@ -62,13 +62,19 @@ class LogIdentityProcessor(LogRecordProcessor):
 
 
 class LogExportProcessor(BatchLogRecordProcessor):
-    """The stock batch processor, counting what is handed to it."""
+    """The stock batch processor, counting what is handed to it; a full queue refuses new records."""
 
     def __init__(self, exporter: AccountingLogExporter, **batch: Any) -> None:
         super().__init__(exporter, **batch)
         self._account = exporter.account
+        self._room: int = batch["max_queue_size"]
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue the record."""
-        self._account.emit()
-        super().on_emit(log_record)
+        if self._account.admit(self._room):
+            super().on_emit(log_record)
+
+    def shutdown(self) -> None:
+        """Send what is queued, take no more."""
+        self._account.refuse("shut_down")
+        super().shutdown()  # type: ignore[no-untyped-call]  # the SDK left it untyped

@@ -58,14 +58,19 @@ def _is_ours(span: ReadableSpan) -> bool:
 
 
 class ExportProcessor(BatchSpanProcessor):
-    """The stock batch processor, counting what is handed to it."""
+    """The stock batch processor, counting what is handed to it; a full queue refuses new spans."""
 
     def __init__(self, exporter: AccountingSpanExporter, **batch: Any) -> None:
         super().__init__(exporter, **batch)
         self._account = exporter.account
+        self._room: int = batch["max_queue_size"]
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue ``span`` when it is sampled."""
-        if span.context is not None and span.context.trace_flags.sampled:
-            self._account.emit()
+        if span.context is not None and span.context.trace_flags.sampled and self._account.admit(self._room):
             super().on_end(span)
+
+    def shutdown(self) -> None:
+        """Send what is queued, take no more."""
+        self._account.refuse("shut_down")
+        super().shutdown()  # type: ignore[no-untyped-call]  # the SDK left it untyped

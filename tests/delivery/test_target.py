@@ -1,0 +1,163 @@
+"""Where one signal of one destination goes, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aumos_otel import OTLP, ConfigError
+from aumos_otel._internal.discovery import LocalBackend
+from aumos_otel.delivery import target
+from aumos_otel.delivery.target import Target
+
+LOCAL = LocalBackend(pid=7, started=0.0, otlp="http://127.0.0.1:4318", ui="http://127.0.0.1:4319", token="t")
+
+
+def resolve(
+    environ: dict[str, str] | None = None,
+    signal: Any = "traces",
+    local: LocalBackend | None = None,
+    longest: float = 30.0,
+    **given: Any,
+) -> Target:
+    """A target from options and variables."""
+    sources: dict[str, str] = {}
+    otlp = OTLP(**given).resolve(environ or {}, {}, sources)
+    return target.resolve(otlp, signal, environ or {}, sources, local=local, longest=longest)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "protocol", "tls", "url"),
+    [
+        ("collector:4317", "grpc", False, "http://collector:4317"),
+        ("collector:4318", "http/protobuf", False, "http://collector:4318/v1/traces"),
+        ("collector:9999", "http/protobuf", False, "http://collector:9999/v1/traces"),
+        ("collector", "http/protobuf", False, "http://collector:4318/v1/traces"),
+        ("http://collector:4317", "grpc", False, "http://collector:4317"),
+        ("http://collector", "http/protobuf", False, "http://collector/v1/traces"),
+        ("https://collector", "http/protobuf", True, "https://collector/v1/traces"),
+        ("https://collector/otlp/", "http/protobuf", True, "https://collector/otlp/v1/traces"),
+        ("https://collector/otlp?team=red", "http/protobuf", True, "https://collector/otlp/v1/traces?team=red"),
+        ("https://collector:4317", "grpc", True, "https://collector:4317"),
+        ("grpc://collector", "grpc", False, "http://collector:4317"),
+        ("grpcs://collector", "grpc", True, "https://collector:4317"),
+        ("grpcs://collector:443", "grpc", True, "https://collector:443"),
+        ("[::1]:4317", "grpc", False, "http://[::1]:4317"),
+        ("http://[::1]:4318", "http/protobuf", False, "http://[::1]:4318/v1/traces"),
+    ],
+)
+def test_endpoints(endpoint: str, protocol: str, tls: bool, url: str) -> None:
+    """Scheme and port say protocol and TLS; over HTTP the path of the signal is added."""
+    goal = resolve(endpoint=endpoint)
+
+    assert (goal.protocol, goal.tls, goal.url, goal.source) == (protocol, tls, url, "argument")
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "protocol"),
+    [
+        ({"endpoint": "collector:9999"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc"),
+        ({"endpoint": "collector:9999"}, {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, "grpc"),
+        ({"endpoint": "collector:4318"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
+        ({"endpoint": "http://collector:4318"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc"),
+        ({"endpoint": "collector:4318", "protocol": "grpc"}, {}, "grpc"),
+        ({"endpoint": "grpc://collector:4318", "protocol": "http/protobuf"}, {}, "grpc"),
+        ({}, {"AUMOS_OTEL_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "grpc"),
+        ({}, {}, "http/protobuf"),
+    ],
+)
+def test_protocol(given: dict[str, str], environ: dict[str, str], protocol: str) -> None:
+    """A grpc scheme decides, then our option, then the port of an endpoint without a scheme, then the variable."""
+    assert resolve(environ, **given).protocol == protocol
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "source"),
+    [
+        ({}, "http://localhost:4318/v1/logs", "default"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http://localhost:4317", "default"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, "http://a:1/v1/logs", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://b:2/x"},
+            "http://b:2/x",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        ),
+        (
+            {"AUMOS_OTEL_ENDPOINT": "c:3", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://b:2/x"},
+            "http://c:3/v1/logs",
+            "AUMOS_OTEL_ENDPOINT",
+        ),
+    ],
+)
+def test_sources(environ: dict[str, str], url: str, source: str) -> None:
+    """Our variable, the signal's variable as it is, the general one as a base, localhost."""
+    goal = resolve(environ, "logs")
+
+    assert (goal.url, goal.source) == (url, source)
+
+
+def test_a_running_local_backend() -> None:
+    """A local backend is used when nothing names an endpoint, over the protocol that it speaks."""
+    found = resolve({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, local=LOCAL)
+    named = resolve({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, local=LOCAL)
+
+    assert (found.protocol, found.url) == ("http/protobuf", "http://127.0.0.1:4318/v1/traces")
+    assert found.source == "running aumos-otel ui (pid 7)"
+    assert named.url == "http://a:1/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "longest", "seconds"),
+    [
+        ({}, {}, 30.0, 10.0),
+        ({}, {}, 3.0, 3.0),
+        ({}, {"timeout": 60}, 30.0, 30.0),
+        ({}, {"timeout": 2}, 30.0, 2.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "5"}, {}, 30.0, 5.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "300"}, {}, 999.0, 300.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "500"}, {}, 30.0, 0.5),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"}, {}, 30.0, 10.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "0"}, {}, 30.0, 30.0),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "5", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2000"}, {}, 30.0, 2.0),
+        ({"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2000"}, {"timeout": 7}, 30.0, 7.0),
+    ],
+)
+def test_timeout(environ: dict[str, str], given: dict[str, Any], longest: float, seconds: float) -> None:
+    """Option, signal's variable, general variable, 10 seconds; never longer than an export may take."""
+    assert resolve(environ, longest=longest, **given).options["timeout"] == seconds
+
+
+def test_files_and_headers(tmp_path: Path) -> None:
+    """Certificates come from the option or the variables; headers only from the option."""
+    ca, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    ca.touch()
+    key.touch()
+    environ = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(key), "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(key)}
+
+    options = resolve(environ, certificate=str(ca), headers={"X-Team": "red"}).options
+
+    assert options["certificate"] == str(ca)
+    assert options["client_key"] == str(key)
+    assert "client_certificate" not in options
+    assert options["headers"] == {"x-team": "red"}
+    assert "headers" not in resolve({"OTEL_EXPORTER_OTLP_HEADERS": "a=b"}).options
+
+
+def test_insecure_is_for_grpc_without_a_scheme() -> None:
+    """OTEL_EXPORTER_OTLP_INSECURE=false means TLS there, and nothing where a scheme or HTTP says otherwise."""
+    environ = {"OTEL_EXPORTER_OTLP_INSECURE": "false"}
+
+    assert resolve({**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}).tls is True
+    assert resolve({**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}).tls is False
+    assert resolve({**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}).tls is False
+
+
+def test_a_variable_of_another_signal_does_not_matter() -> None:
+    """Only the variables of the signal at hand are checked."""
+    environ = {"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "soon"}
+
+    assert resolve(environ, "traces").options["timeout"] == 10.0
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_LOGS_TIMEOUT"):
+        resolve(environ, "logs")

@@ -1,0 +1,524 @@
+"""configure(): once, from any thread, without a side effect; beside whatever else is set up in the process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from servers.otlp import HTTPSink, attributes
+from servers.work import configure, emit, emit_and_flush, eventually, in_memory, only
+
+import aumos_otel as aumos
+from aumos_otel import (
+    OTLP,
+    AlreadyConfiguredError,
+    ConfigError,
+    ConsoleOptions,
+    LLMOptions,
+    LogsOptions,
+    MetricsOptions,
+    SamplingOptions,
+    testing,
+)
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPSink]:
+    """A collector that everything goes to."""
+    with HTTPSink() as sink:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url)
+        yield sink
+        testing.reset()
+
+
+def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+
+
+def test_the_same_arguments_return_the_same_handle(collector: HTTPSink) -> None:
+    """Called again with the same arguments it does nothing, also when they are equal and not the same objects."""
+    arguments = {"service_name": "chat-api", "sampling": SamplingOptions(ratio=0.5), "destinations": [OTLP()]}
+    telemetry = configure(**arguments)
+    threads = threading.active_count()
+
+    for _ in range(20):
+        again = configure(
+            service_name="chat-api", sampling=SamplingOptions(ratio=0.5), destinations=[OTLP()], product=None
+        )
+        assert again is telemetry
+
+    assert threading.active_count() == threads
+
+
+def test_other_arguments_are_an_error(collector: HTTPSink) -> None:
+    """Called again with other arguments it says which differ, and what to do; the pipeline stays as it is."""
+    telemetry = configure(service_name="chat-api", tier="gold")
+
+    with pytest.raises(AlreadyConfiguredError) as caught:
+        configure(service_name="other", product="assistant", tier="gold")
+
+    assert caught.value.seen == "other values for product, service_name"
+    assert "call configure() once" in caught.value.remedy
+    assert configure(service_name="chat-api", tier="gold") is telemetry
+
+
+def test_eight_threads_at_once(collector: HTTPSink) -> None:
+    """Eight threads at once get one handle, one pipeline, one set of threads."""
+    before = threading.active_count()
+    together, handles = threading.Barrier(8), []
+
+    def start() -> None:
+        together.wait()
+        handles.append(configure(service_name="chat-api"))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(handles) == 8
+    assert len(set(map(id, handles))) == 1
+    emit()
+    assert handles[0].force_flush(10.0)
+    assert len(collector.spans()) == len(collector.logs()) == 1
+    assert threading.active_count() - before < 12
+
+
+def test_no_side_effect(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """configure() opens no connection, writes no variable, prints nothing, and changes no logger."""
+    connections = []
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, lambda _self, address: connections.append(address))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_options: connections.append(arguments))
+    monkeypatch.chdir(tmp_path)
+    environment, level = dict(os.environ), logging.getLogger().level
+
+    aumos.configure(destinations=[OTLP(endpoint="https://127.0.0.1:9", timeout=0.1)], service_name="chat-api")
+
+    assert connections == []
+    assert dict(os.environ) == environment
+    assert logging.getLogger().level == level
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "grpc://127.0.0.1:9"])
+def test_an_unreachable_collector_is_no_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody there: configure() says nothing, the program goes on, status() tells."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.3")
+    telemetry = configure(destinations=[OTLP(endpoint=endpoint)], metrics=False, logs=False)
+    emit()
+
+    assert telemetry.force_flush(10.0) is False
+
+    assert telemetry.status().state == "failing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subject", "seen"),
+    [
+        ({"servicename": "x"}, "servicename", "an unknown option"),
+        ({"service_name": ""}, "service_name", ""),
+        ({"service_name": 7}, "service_name", 7),
+        ({"environment": ["prod"]}, "environment", ["prod"]),
+        ({"resource_attributes": "team=red"}, "resource_attributes", "team=red"),
+        ({"resource_attributes": {1: "x"}}, "resource_attributes", {1: "x"}),
+        ({"destinations": "collector:4317"}, "destinations", "collector:4317"),
+        ({"destinations": OTLP()}, "destinations", OTLP()),
+        ({"destinations": ["collector:4317"]}, "destinations", ["collector:4317"]),
+        ({"destinations": [OTLP(), OTLP()]}, "destinations", ["otlp", "otlp"]),
+        ({"sampling": 0.1}, "sampling", 0.1),
+        ({"llm": "full"}, "llm", "full"),
+        ({"metrics": LogsOptions()}, "metrics", LogsOptions()),
+        ({"logs": "INFO"}, "logs", "INFO"),
+        ({"console": "yes"}, "console", "yes"),
+        ({"identity": "X-Tenant-ID"}, "identity", "X-Tenant-ID"),
+        ({"instrumentations": ["httpx"]}, "instrumentations", ["httpx"]),
+        ({"instrumentations": {"httpx": 1}}, "instrumentations", {"httpx": 1}),
+        ({"propagators": 3}, "propagators", 3),
+        ({"propagators": ["pigeon"]}, "OTEL_PROPAGATORS", "pigeon"),
+        ({"span_processors": [object()]}, "span_processors", None),
+        ({"log_record_processors": "all"}, "log_record_processors", "all"),
+        ({"enabled": "perhaps"}, "enabled", "perhaps"),
+        ({"shutdown_timeout": -1}, "shutdown_timeout", -1),
+        ({"shutdown_timeout": float("nan")}, "shutdown_timeout", None),
+        ({"pause_signal": "SIGNOPE"}, "pause_signal", "SIGNOPE"),
+        ({"llm": LLMOptions(content="redacted")}, "llm.content", "redacted"),
+    ],
+)
+def test_what_cannot_be_used(arguments: dict[str, object], subject: str, seen: object) -> None:
+    """Each wrong argument is a ConfigError: what it is, what was seen, what was expected, what to do next."""
+    with pytest.raises(ConfigError) as caught:
+        aumos.configure(**arguments)
+
+    assert caught.value.subject == subject
+    if seen is not None:
+        assert caught.value.seen == seen
+    assert caught.value.expected
+    assert caught.value.remedy
+    assert str(caught.value).startswith(f"{subject}: got ")
+
+
+def test_a_failed_configure_leaves_nothing(collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error nothing runs and nothing is set; the next call works."""
+    before = set(threading.enumerate())
+    monkeypatch.setenv("OTEL_LOGS_EXPORTER", "pigeon")
+    with pytest.raises(ConfigError):
+        configure()
+
+    eventually(lambda: not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("Otel")])
+    assert not isinstance(trace.get_tracer_provider(), TracerProvider)
+    assert not isinstance(metrics.get_meter_provider(), MeterProvider)
+
+    monkeypatch.delenv("OTEL_LOGS_EXPORTER")
+    emit_and_flush()
+    assert len(collector.spans()) == len(collector.logs()) == 1
+
+
+def test_the_whole_resource(collector: HTTPSink) -> None:
+    """The identity of the service is on all three signals."""
+    emit_and_flush(
+        service_name="chat-api",
+        service_version="1.4.0",
+        service_namespace="shop",
+        environment="prod",
+        product="assistant",
+        tier="foundation",
+        phase="ga",
+        resource_attributes={"team": "search", "service.instance.id": "pod-7"},
+    )
+
+    for signal in ("traces", "metrics", "logs"):
+        assert {
+            "service.name": "chat-api",
+            "service.version": "1.4.0",
+            "service.namespace": "shop",
+            "deployment.environment.name": "prod",
+            "aumos.product": "assistant",
+            "aumos.tier": "foundation",
+            "aumos.phase": "ga",
+            "team": "search",
+            "service.instance.id": "pod-7",
+            "telemetry.sdk.language": "python",
+            "telemetry.distro.name": "aumos-otel",
+            "process.pid": os.getpid(),
+        }.items() <= collector.resource(signal).items()
+
+
+def test_several_destinations(collector: HTTPSink) -> None:
+    """Everything goes to each destination; one that fails does not keep anything from the others."""
+    with HTTPSink() as broken:
+        broken.status = 400
+        telemetry = configure(
+            destinations=[OTLP(name="good", endpoint=collector.url), OTLP(name="bad", endpoint=broken.url)]
+        )
+        emit()
+        assert telemetry.force_flush(10.0) is False
+        books = {(book["name"], book["signal"]): book for book in telemetry.status().destinations}
+        testing.reset()
+
+    assert {export.signal for export in collector.exports} == {"traces", "metrics", "logs"}
+    assert books["good", "traces"]["state"] == "ok"
+    assert books["bad", "traces"]["state"] == "failing"
+
+
+@pytest.mark.parametrize(
+    ("off", "gone"), [("metrics", {"metrics"}), ("logs", {"logs"}), ("llm", set()), ("console", set())]
+)
+def test_switched_off(off: str, gone: set[str], collector: HTTPSink) -> None:
+    """False switches one concern off, and nothing else."""
+    telemetry = emit_and_flush(**{off: False})
+
+    assert {export.signal for export in collector.exports} == {"traces", "metrics", "logs"} - gone
+    assert telemetry.describe()["providers"].get(off, "off") == "off"
+
+
+def test_processors_of_the_user(collector: HTTPSink) -> None:
+    """The user's own processors get everything, beside the destinations."""
+    spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()
+
+    emit_and_flush(span_processors=[SimpleSpanProcessor(spans)], log_record_processors=[SimpleLogRecordProcessor(logs)])
+
+    assert len(spans.get_finished_spans()) == len(collector.spans()) == 1
+    assert len(logs.get_finished_logs()) == len(collector.logs()) == 1
+
+
+def test_log_records_belong_to_their_span(collector: HTTPSink) -> None:
+    """A log record inside a span carries its trace and span id."""
+    emit_and_flush()
+
+    (span,), (log,) = collector.spans(), collector.logs()
+    assert (log.trace_id, log.span_id) == (span.trace_id, span.span_id)
+
+
+def test_identity_is_on_spans_and_logs(collector: HTTPSink) -> None:
+    """What bind() says is on the spans and log records inside."""
+    telemetry = configure()
+    with aumos.bind(tenant_id="acme", session_id="s1", user_id="u1"):
+        emit()
+    assert telemetry.force_flush(10.0)
+
+    expected = {"aumos.tenant.id": "acme", "session.id": "s1", "user.id": "u1"}
+    assert expected.items() <= attributes(collector.spans()[0]).items()
+    assert expected.items() <= attributes(collector.logs()[0]).items()
+
+
+def test_console(capsys: pytest.CaptureFixture[str]) -> None:
+    """console=True prints spans and log records on stderr."""
+    configure(destinations=[], console=ConsoleOptions(color="never"))
+    emit()
+
+    printed = capsys.readouterr()
+    assert "work" in printed.err
+    assert "hello" in printed.err
+    assert printed.out == ""
+
+
+def test_a_tracer_provider_that_was_there(collector: HTTPSink) -> None:
+    """A provider of the SDK is joined: it keeps its own exporters, we get everything, describe() tells what is lost."""
+    theirs = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource({"service.name": "theirs"}), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(theirs))
+    trace.set_tracer_provider(provider)
+
+    telemetry = emit_and_flush(service_name="ours")
+
+    assert trace.get_tracer_provider() is provider
+    assert [span.name for span in theirs.get_finished_spans()] == ["work"]
+    assert [span.name for span in collector.spans()] == ["work"]
+    assert collector.resource()["service.name"] == "theirs"
+    assert collector.resource("logs")["service.name"] == "ours"
+    told = telemetry.describe()["providers"]
+    assert told["traces"].startswith("joined opentelemetry.sdk.trace.TracerProvider: ")
+    assert "sampler" in told["traces"]
+    assert told["metrics"] == told["logs"] == "ours"
+
+
+def test_shutdown_leaves_their_provider_running(collector: HTTPSink) -> None:
+    """Shutting us down delivers what is ours and leaves their provider alone."""
+    theirs = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(theirs))
+    trace.set_tracer_provider(provider)
+    telemetry = configure()
+    emit()
+
+    assert telemetry.shutdown()
+    emit()
+
+    assert len(collector.spans()) == 1
+    assert len(theirs.get_finished_spans()) == 2
+
+
+def test_meter_and_logger_providers_that_were_there(collector: HTTPSink) -> None:
+    """The same holds for metrics and logs."""
+    reader, memory = InMemoryMetricReader(), InMemoryLogRecordExporter()
+    meter_provider = MeterProvider([reader], shutdown_on_exit=False)
+    logger_provider = LoggerProvider(shutdown_on_exit=False)
+    logger_provider.add_log_record_processor(SimpleLogRecordProcessor(memory))
+    metrics.set_meter_provider(meter_provider)
+    _logs.set_logger_provider(logger_provider)
+
+    telemetry = emit_and_flush()
+
+    assert "work.done" in collector.metrics()
+    assert len(collector.logs()) == len(memory.get_finished_logs()) == 1
+    told = telemetry.describe()["providers"]
+    assert told["metrics"].startswith("joined ")
+    assert told["logs"].startswith("joined ")
+
+
+def test_a_provider_that_nothing_can_be_added_to(collector: HTTPSink) -> None:
+    """A provider that is none of the SDK's stays; describe() says that it is in the way."""
+
+    class Foreign(trace.TracerProvider):
+        def get_tracer(self, *_arguments: object, **_options: object) -> trace.Tracer:
+            return trace.NoOpTracer()
+
+    trace.set_tracer_provider(Foreign())
+
+    telemetry = configure()
+    emit()
+
+    assert "is in the way" in telemetry.describe()["providers"]["traces"]
+    assert telemetry.force_flush(10.0)
+    assert len(collector.logs()) == 1
+    assert collector.spans() == []
+
+
+LANGFUSE = """
+import json
+from langfuse import Langfuse
+langfuse = Langfuse(public_key="pk-lf-1", secret_key="sk-lf-1", host="http://127.0.0.1:1", flush_at=1000, timeout=1)
+from servers.work import configure, emit
+telemetry = configure(shutdown_timeout=3)
+with langfuse.start_as_current_observation(name="theirs"):
+    emit("ours")
+print(telemetry.force_flush(10.0))
+print(json.dumps(telemetry.describe()["providers"]))
+import os
+os._exit(0)
+"""
+
+
+def test_langfuse_was_there(collector: HTTPSink) -> None:
+    """Langfuse has set up a provider before: it is joined, and its spans arrive beside ours."""
+    done = run(LANGFUSE)
+
+    assert done.stdout.splitlines()[0] == "True", done.stderr
+    assert "joined opentelemetry.sdk.trace.TracerProvider" in done.stdout
+    assert {"theirs", "ours"} <= {span.name for span in collector.spans()}
+
+
+def test_langfuse_comes_later(collector: HTTPSink) -> None:
+    """Langfuse after configure() joins ours; nothing of it is lost here."""
+    lines = LANGFUSE.split("\n")
+    swapped = lines[:2] + lines[4:6] + lines[2:4] + lines[6:]
+    done = run("\n".join(swapped))
+
+    assert done.stdout.splitlines()[0] == "True", done.stderr
+    assert {"theirs", "ours"} <= {span.name for span in collector.spans()}
+
+
+def test_describe_has_no_secrets(collector: HTTPSink) -> None:
+    """Neither describe() nor status() nor an error shows a header or the query of a URL."""
+    telemetry = emit_and_flush(
+        destinations=[OTLP(endpoint=f"{collector.url}?api_key=hush", headers={"Authorization": "Bearer hush"})]
+    )
+
+    assert "hush" not in repr(telemetry.describe())
+    assert "hush" not in repr(telemetry.status())
+    assert collector.exports[0].headers["authorization"] == "Bearer hush"
+    with pytest.raises(ConfigError) as caught:
+        OTLP(headers={"Authorization": b"hush"})
+    assert "hush" not in str(caught.value)
+
+
+def test_describe_tells_where_values_come_from(collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """describe() tells protocol, TLS and source of each way out, and the source of every option."""
+    monkeypatch.setenv("AUMOS_TIER", "gold")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "chat-api")
+
+    told = configure(product="assistant").describe()
+
+    assert (
+        told["sources"]
+        | {
+            "product": "argument",
+            "tier": "AUMOS_TIER",
+            "service_name": "OTEL_SERVICE_NAME",
+            "phase": "default",
+        }
+        == told["sources"]
+    )
+    (line,) = (line for line in told["destinations"] if line["signal"] == "logs")
+    assert line == {
+        "name": "otlp",
+        "signal": "logs",
+        "endpoint": f"{collector.url}/v1/logs",
+        "protocol": "http/protobuf",
+        "tls": False,
+        "source": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    }
+
+
+def test_views_and_readers_of_the_user(collector: HTTPSink) -> None:
+    """The user's views are in force, and the user's readers see the metrics too."""
+    from opentelemetry.sdk.metrics.view import View
+
+    reader = InMemoryMetricReader()
+    emit_and_flush(metrics=MetricsOptions(readers=[reader], views=[View(instrument_name="work.done", name="renamed")]))
+
+    assert "renamed" in collector.metrics()
+    assert "renamed" in repr(reader.get_metrics_data())
+
+
+def test_import_is_light() -> None:
+    """Import aumos_otel loads neither the SDK nor any transport, server or console."""
+    heavy = [
+        "grpc",
+        "requests",
+        "fastapi",
+        "starlette",
+        "prometheus_client",
+        "rich",
+        "yaml",
+        "sqlite3",
+        "opentelemetry.sdk",
+    ]
+    done = run(f"import sys, aumos_otel; print([name for name in {heavy!r} if name in sys.modules])")
+
+    assert done.stdout == "[]\n"
+
+
+def test_configure_loads_only_the_transport_in_use() -> None:
+    """configure() with OTLP over HTTP does not load grpc, nor a server or console."""
+    heavy = ["grpc", "fastapi", "starlette", "prometheus_client", "rich", "yaml", "sqlite3"]
+    done = run(
+        "import sys, aumos_otel\n"
+        "aumos_otel.configure()\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])\n"
+        "import os; os._exit(0)",
+        PYTHONUNBUFFERED="1",
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_unsampled_spans_are_cheap_and_silent(collector: HTTPSink) -> None:
+    """With a ratio of 0 no span leaves; log records inside still do, with their trace."""
+    telemetry = configure(sampling=SamplingOptions(ratio=0))
+    with aumos.bind(tenant_id="acme"):
+        emit()
+    assert telemetry.force_flush(10.0)
+
+    assert collector.spans() == []
+    assert collector.logs()[0].trace_id
+    assert telemetry.status().destinations[0]["emitted"] == 0
+
+
+def test_sampler_of_the_user() -> None:
+    """A sampler object of the SDK is used as it is; a wrong one is refused."""
+    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+    spans = InMemorySpanExporter()
+    in_memory(spans, sampling=SamplingOptions(sampler=ALWAYS_OFF))
+    emit()
+    assert spans.get_finished_spans() == ()
+    testing.reset()
+
+    spans = InMemorySpanExporter()
+    in_memory(spans, sampling=SamplingOptions(sampler="always_on"))
+    emit()
+    assert only(spans).name == "work"
+    testing.reset()
+
+    with pytest.raises(ConfigError, match=r"sampling\.sampler"):
+        configure(sampling=SamplingOptions(sampler=0.5))
+    with pytest.raises(ConfigError, match="both sampler and ratio"):
+        configure(sampling=SamplingOptions(sampler="always_on", ratio=0.5))
