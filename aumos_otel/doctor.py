@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from aumos_otel import _compat, destinations, plan
 from aumos_otel._internal import discovery
-from aumos_otel.errors import AumosOtelError
+from aumos_otel._internal.entry_points import load_entry_point
+from aumos_otel.errors import AumosOtelError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +55,7 @@ def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
     if wanted.disabled:
         return [*findings, Finding("warn", "telemetry", "disabled", "unset OTEL_SDK_DISABLED to switch it on")]
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        lambda: _endpoints(routes),
+        lambda: _endpoints(routes, wanted),
         _local_backend,
         lambda: _zero_code(environ),
         _clashes,
@@ -72,19 +73,23 @@ def _versions() -> Iterator[Finding]:
         yield Finding("warn", "opentelemetry-sdk", f"lacks {missing}", "use a version that SUPPORT lists, or report it")
 
 
-def _endpoints(routes: destinations.Routes) -> Iterator[Finding]:
-    if not routes:
+def _endpoints(routes: destinations.Routes, wanted: plan.Plan) -> Iterator[Finding]:
+    if wanted.config_file is not None:
+        yield Finding("ok", "destinations", "OTEL_CONFIG_FILE says where telemetry goes")
+    elif not routes:
         yield Finding("warn", "destinations", "none", "set OTEL_TRACES_EXPORTER or pass destinations=")
     seen: dict[str, list[str]] = {}
     for route in routes:
         if route.target is None:
-            yield Finding("ok", f"{route.signal} -> {route.name}", "exporter of another package")
+            yield _registered(route)
             continue
         goal = route.target
         seen.setdefault("://".join(urlsplit(goal.url)[:2]), []).append(route.signal)
         security = "TLS" if goal.tls else "plaintext"
         yield Finding(
-            "ok", f"{route.signal} -> {route.name}", f"{goal.url} ({goal.protocol}, {security}, {goal.source})"
+            "ok",
+            f"{route.signal} -> {route.name}",
+            f"{goal.url.partition('?')[0]} ({goal.protocol}, {security}, {goal.source})",
         )
     for url, signals in seen.items():
         problem = _unreachable(url)
@@ -93,6 +98,19 @@ def _endpoints(routes: destinations.Routes) -> Iterator[Finding]:
             yield Finding("fail", f"reach {url}", f"{problem} ({', '.join(signals)})", remedy)
         else:
             yield Finding("ok", f"reach {url}", "somebody listens")
+
+
+def _registered(route: destinations.Route) -> Finding:
+    """Whether an exporter that is not ours is there."""
+    subject = f"{route.signal} -> {route.name}"
+    if (route.signal, route.name) == ("metrics", "prometheus"):
+        return Finding("ok", subject, "our own page")
+    variable = f"OTEL_{route.signal.upper()}_EXPORTER"
+    try:
+        load_entry_point(f"opentelemetry_{route.signal}_exporter", route.name, variable)
+    except ConfigError as error:
+        return Finding("fail", subject, str(error), error.remedy)
+    return Finding("ok", subject, "exporter of another package")
 
 
 def _unreachable(url: str) -> str | None:

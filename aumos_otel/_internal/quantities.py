@@ -53,14 +53,13 @@ def read(environ: Mapping[str, str], report: Callable[[str], object]) -> dict[st
     100
     """
     given = {}
-    for variable, (default, least) in _DECLARED.items():
+    for variable, (_, least) in _DECLARED.items():
         text = environ.get(variable, "").strip()
         number = int(text) if text.isascii() and text.isdecimal() else -1
         if least <= number <= LARGEST:
             given[variable] = number
         elif text:
-            kept = "no limit" if default is None else default
-            report(f"{variable}: got {text!r}, expected a whole number from {least} to {LARGEST}; {kept} is used")
+            report(f"{variable}: got {text!r}, expected a whole number from {least} to {LARGEST}; it is ignored")
     found = {variable: given.get(_source(variable, given), default) for variable, (default, _) in _DECLARED.items()}
     for variable in _TIMEOUTS:
         found[variable] = found[variable] or LARGEST

@@ -28,13 +28,17 @@ DEADLINE = 20.0
 #: Longer than any test: what arrives was flushed at the end, not sent in between.
 NO_FLUSH_IN_BETWEEN = dict.fromkeys(("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"), "600000")
 
-UVICORN = (sys.executable, "-m", "uvicorn", APP, "--host", HOST, "--port", "{port}")
-GUNICORN = (sys.executable, "-m", "gunicorn", "-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", f"{HOST}:{{port}}")
+# An idle connection stays open, because it is how a test stays with one worker.
+UVICORN = (sys.executable, "-m", "uvicorn", APP, "--host", HOST, "--port", "{port}", "--timeout-keep-alive", "60")
+GUNICORN = (
+    *(sys.executable, "-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker"),
+    *("-b", f"{HOST}:{{port}}", "--keep-alive", "60"),
+)
 LAUNCHERS = {
     "opentelemetry-instrument": (str(Path(sys.executable).with_name("opentelemetry-instrument")), *UVICORN),
     "uvicorn, two workers": (*UVICORN, "--workers", "2"),
-    "gunicorn, two workers": (*GUNICORN, APP),
-    "gunicorn --preload, two workers": (*GUNICORN, "--preload", APP),
+    "gunicorn, two workers": (*GUNICORN, "-w", "2", APP),
+    "gunicorn --preload, two workers": (*GUNICORN, "-w", "2", "--preload", APP),
 }
 
 #: A program that works, says so, and waits to be told to end.
@@ -111,7 +115,14 @@ class Connections:
         deadline = time.monotonic() + DEADLINE
         while len(self.by_instance) < workers:
             assert time.monotonic() < deadline, f"only {list(self.by_instance)} answer"
-            client = self.stack.enter_context(httpx.Client(base_url=self.url, trust_env=False, timeout=DEADLINE))
+            client = self.stack.enter_context(
+                httpx.Client(
+                    base_url=self.url,
+                    limits=httpx.Limits(keepalive_expiry=None),
+                    timeout=DEADLINE,
+                    trust_env=False,
+                )
+            )
             with contextlib.suppress(httpx.TransportError):  # a worker that is starting or being replaced
                 self.by_instance.setdefault(client.get("/health").json()["instance"], client)
 
@@ -187,7 +198,7 @@ def script(command: list[str], directory: Path, **environ: str) -> Iterator[subp
 
 def test_recycled_workers_send_everything(backend: LocalServer, models: ModelServer, tmp_path: Path) -> None:
     """Workers that end after a few requests flush what they have; each is an instance of its own."""
-    recycling = (*GUNICORN[:4], "1", *GUNICORN[5:], "--preload", "--max-requests", "4", APP)
+    recycling = (*GUNICORN, "-w", "1", "--preload", "--max-requests", "4", APP)
     answered = 0
     with serving(recycling, backend, models, tmp_path / "run", **NO_FLUSH_IN_BETWEEN) as service:
         while answered < 10:

@@ -1,0 +1,98 @@
+"""The tracer provider: processors in their order, ids, limits, pause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+import aumos_otel as aumos
+from aumos_otel._internal import quantities
+from aumos_otel.providers import tracer
+
+
+def build(*extra: SpanProcessor, exporting: tuple[SpanProcessor, ...] = (), **given: Any) -> TracerProvider:
+    """A provider with the given processors."""
+    options: dict[str, Any] = {"environ": {}, "quantities": quantities.read({}, print), "paused": lambda: False}
+    return tracer.build(Resource({"team": "red"}), ALWAYS_ON, exporting, extra, **{**options, **given})
+
+
+class Witness(SpanProcessor):
+    """Writes down in which order processors see a span, and what is on it by then."""
+
+    def __init__(self, name: str, seen: list[tuple[str, Any]]) -> None:
+        self.name = name
+        self.seen = seen
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        """Note the identity on the span."""
+        self.seen.append((self.name, (span.attributes or {}).get("aumos.tenant.id")))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Note the end."""
+        self.seen.append((self.name, "end"))
+
+
+def test_the_order_of_processors() -> None:
+    """Identity first, so that the user's processors see it; export last."""
+    seen: list[tuple[str, Any]] = []
+    provider = build(Witness("user", seen), exporting=(Witness("export", seen),))
+
+    with aumos.bind(tenant_id="acme"), provider.get_tracer("tests").start_as_current_span("work"):
+        pass
+
+    assert seen == [("user", "acme"), ("export", "acme"), ("user", "end"), ("export", "end")]
+
+
+def test_a_provider_of_somebody_else() -> None:
+    """The same processors are added to a provider that was there, after its own."""
+    seen: list[tuple[str, Any]] = []
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Witness("theirs", seen))
+
+    tracer.attach(provider, [Witness("export", seen)], [])
+    with aumos.bind(tenant_id="acme"), provider.get_tracer("tests").start_as_current_span("work"):
+        pass
+
+    assert seen[:2] == [("theirs", None), ("export", "acme")]
+
+
+def test_resource_and_limits() -> None:
+    """Spans carry the resource, and no more than the limits allow."""
+    memory = InMemorySpanExporter()
+    limits = quantities.read({"OTEL_SPAN_EVENT_COUNT_LIMIT": "2"}, print)
+    provider = build(SimpleSpanProcessor(memory), quantities=limits)
+
+    with provider.get_tracer("tests").start_as_current_span("work") as span:
+        for _ in range(5):
+            span.add_event("happened")
+
+    (finished,) = memory.get_finished_spans()
+    assert finished.resource.attributes["team"] == "red"
+    assert (len(finished.events), finished.dropped_events) == (2, 3)
+
+
+def test_enabled_whatever_the_sdk_has_read(monkeypatch: Any) -> None:
+    """OTEL_SDK_DISABLED was considered before; a provider that is built is on."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    memory = InMemorySpanExporter()
+
+    with build(SimpleSpanProcessor(memory)).get_tracer("tests").start_as_current_span("work"):
+        pass
+
+    assert len(memory.get_finished_spans()) == 1
+
+
+def test_paused() -> None:
+    """While paused spans are not recorded."""
+    memory = InMemorySpanExporter()
+    provider = build(SimpleSpanProcessor(memory), paused=lambda: True)
+
+    with provider.get_tracer("tests").start_as_current_span("work") as span:
+        assert not span.is_recording()
+
+    assert memory.get_finished_spans() == ()
