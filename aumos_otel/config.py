@@ -105,7 +105,7 @@ class Options:
             subject = f"OTEL_CONFIG_FILE distribution.aumos.{self._subject(declared)}"
             return self._check(declared, section[declared.name], subject), "OTEL_CONFIG_FILE"
         for variable in (name for name in variables if name.startswith("OTEL_")):
-            if environ.get(variable, "").strip() and not environ.get("OTEL_CONFIG_FILE"):
+            if environ.get(variable, "").strip() and not environ.get("OTEL_CONFIG_FILE", "").strip():
                 return self._check(declared, environ[variable], variable), variable
         return declared.metadata["default"], "default"
 

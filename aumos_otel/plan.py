@@ -5,6 +5,7 @@ Nothing is built here and nothing is contacted; a wrong option ends here as a `C
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
@@ -43,6 +44,16 @@ _FILE_OPTIONS: dict[str, tuple[str, ...]] = {declared.name: () for declared in f
     name: tuple(declared.name for declared in fields(cast("Any", kind)))
     for name, kind in {**_SECTIONS, "otlp": OTLP}.items()
 }
+#: What follows AUMOS_OTEL_ in the names of our variables; the last three are read where they are used.
+_OUR_VARIABLES = [
+    *(
+        variable.removeprefix("AUMOS_OTEL_")
+        for kind in (Identity, OTLP, *_SECTIONS.values())
+        for declared in fields(cast("Any", kind))
+        for variable in declared.metadata["variables"]
+    ),
+    *("CONSOLE", "DEMO_STATUS", "STATE_DIR"),
+]
 _OTHERS = ("destinations", "identity", "instrumentations")
 _SCALARS = tuple(declared.name for declared in fields(Identity))
 #: Variables of the specification that do nothing here, and what to do instead.
@@ -165,6 +176,11 @@ def _warn_of_idle_variables(
     if "zipkin" not in exporters["traces"]:
         found = [name for name in sorted(environ) if name.startswith("OTEL_EXPORTER_ZIPKIN_")]
         idle += [f"{name} (install a zipkin exporter and set OTEL_TRACES_EXPORTER)" for name in found]
+    for name in sorted(environ):
+        prefix, _, rest = name.partition("AUMOS_OTEL_")
+        if not prefix and rest and rest not in _OUR_VARIABLES:
+            near = difflib.get_close_matches(rest, _OUR_VARIABLES, n=1)
+            idle.append(f"{name} (did you mean AUMOS_OTEL_{near[0]}?)" if near else f"{name} (unknown)")
     if idle:
         warnings.append("these variables have no effect: " + ", ".join(idle))
 

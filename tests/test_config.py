@@ -114,6 +114,14 @@ def test_values_become_typed(kind: type, given: dict[str, Any], expected: dict[s
     assert {name: getattr(options, name) for name in expected} == expected
 
 
+def test_a_password_is_not_repeated() -> None:
+    """Credentials in a URL are refused, and stay out of the message."""
+    with pytest.raises(ConfigError, match=r"http://\*\*\*@collector") as caught:
+        OTLP(endpoint="http://user:hush@collector")
+
+    assert "hush" not in str(caught.value)
+
+
 def test_options_are_values() -> None:
     """Option objects are equal when they say the same, and cannot be changed."""
     assert OTLP(endpoint="collector:4317") == OTLP(endpoint="collector:4317")

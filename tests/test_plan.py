@@ -167,6 +167,21 @@ def test_a_section_of_the_file_is_switched_off(tmp_path: Path) -> None:
     assert wanted.exporters["traces"] == ("otlp",)
 
 
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("AUMOS_OTEL_ENDPIONT", "AUMOS_OTEL_ENDPIONT (did you mean AUMOS_OTEL_ENDPOINT?)"),
+        ("AUMOS_OTEL_XYZZY_PLUGH", "AUMOS_OTEL_XYZZY_PLUGH (unknown)"),
+    ],
+)
+def test_a_misspelled_variable(variable: str, told: str) -> None:
+    """A variable of ours that does not exist is warned about, with the nearest that does; the platform's others are not."""
+    known = {"AUMOS_OTEL_STATE_DIR": "x", "AUMOS_OTEL_CONSOLE": "1", "AUMOS_DATABASE__URL": "x"}
+
+    assert resolve({variable: "x", **known}).warnings == [f"these variables have no effect: {told}"]
+    assert resolve(known).warnings == []
+
+
 def test_sections_are_what_is_in_force() -> None:
     """sections() lists the option objects in force, for ``aumos-otel config``."""
     names = [type(section).__name__ for section in resolve(llm=False, console=True).sections()]
