@@ -3,10 +3,11 @@
 
 UV_VERSION := 0.13.9
 
-# The first Python >= 3.11 on PATH, as a real path: a pyenv shim depends on the caller's directory.
+# The first Python >= 3.11 with pip on PATH, as the real interpreter: not a pyenv shim, not an active virtual environment.
 ifndef PYTHON
 PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
-	"$$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && break; done)
+	found=$$("$$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys._base_executable)' 2>/dev/null) && \
+	"$$found" -c 'import pip' 2>/dev/null && echo "$$found" && break; done)
 endif
 
 UV := $(CURDIR)/.cache/uv/bin/uv
@@ -83,8 +84,7 @@ clean:  ## remove everything that the other targets made
 
 # --target needs no venv module and no ensurepip, which Debian packages apart.
 $(UV):
-	@test -n "$(PYTHON)" || { echo "no Python >= 3.11 on PATH; install one or run: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
-	@"$(PYTHON)" -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip; install it (Debian: apt-get install python3-pip)" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "no Python >= 3.11 with pip on PATH; install one (Debian: apt-get install python3-pip) or run: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
 	@echo "installing uv $(UV_VERSION) with $(PYTHON)"
 	@"$(PYTHON)" -m pip install --quiet --disable-pip-version-check --no-input --upgrade --target .cache/uv "uv==$(UV_VERSION)"
 

@@ -104,6 +104,7 @@ def lint(session: nox.Session) -> None:
     tool(session, "ruff", "format", "--check", "--quiet", ".")
     tool(session, "lint-imports", "--no-logo")
     tool(session, "python", "tools/semconv.py", "--check")
+    tool(session, "python", "tools/configuration.py", "--check")
     session.run("uv", "lock", "--check", "--offline", "--quiet", external=True)
 
 
