@@ -13,8 +13,8 @@ endif
 UV := $(CURDIR)/.cache/uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
-# A virtual environment that happens to be active is not the project's.
-unexport VIRTUAL_ENV UV_PYTHON PYTHONPATH PYTHONHOME
+# What the caller's shell sets for its own Python is not for ours.
+unexport VIRTUAL_ENV UV_PYTHON PYTHONPATH PYTHONHOME PYTHONUNBUFFERED
 
 BIN := .venv/bin
 NOX := $(BIN)/nox --reuse-existing-virtualenvs

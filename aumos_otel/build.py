@@ -105,7 +105,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
         plan.instrumentations,
         os.environ,
         identity=plan.identity,
-        on_lifespan_shutdown=lambda: telemetry.force_flush(plan.scalars.shutdown_timeout),
+        on_lifespan_shutdown=telemetry.flush_before_end,
     )
     wiring.instrument = instrumentation.instrument_app
     wiring.description.update(_describe(site, routes))

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,8 +123,9 @@ class Telemetry:
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # SIGTERM may arrive while its thread is in shutdown()
         self._closed = False
+        self._spent = 0.0
         self._crew = Crew(max(1, len(wiring.parts)))
         self._previous_signals: dict[int, Any] = {}
         self._stop_watching = threading.Event()
@@ -166,8 +168,23 @@ class Telemetry:
             return False
         end_abandoned()
         lost_before = self._lost()
-        in_time = self._crew.run([_bound(part.flush, timeout) for part in self._wiring.parts], timeout)
+        in_time = self._crew.run(self._flushes(timeout), timeout)
         return in_time and self._lost() == lost_before
+
+    def flush_before_end(self) -> bool:
+        """Flush at the end of an ASGI lifespan; what that takes is no longer there for `shutdown`."""
+        began = time.monotonic()
+        try:
+            return self.force_flush(self._left())
+        finally:
+            self._spent += time.monotonic() - began
+
+    def _left(self) -> float:
+        """Seconds of the one budget that are left for leaving."""
+        return max(0.0, self._wiring.shutdown_timeout - self._spent)
+
+    def _flushes(self, timeout: float) -> list[Callable[[], object]]:
+        return [_bound(part.flush, timeout) for part in self._wiring.parts]
 
     def _lost(self) -> int:
         books = self._wiring.ledger.snapshot()
@@ -183,7 +200,7 @@ class Telemetry:
             if self._closed:
                 return False
             self._closed = True
-        budget = self._wiring.shutdown_timeout if timeout is None else timeout
+        budget = self._left() if timeout is None else timeout
         self._stop_watching.set()
         end_abandoned()
         atexit.unregister(self._at_exit)
@@ -222,7 +239,8 @@ class Telemetry:
 
     def _after_fork(self, pause_file: str | None) -> None:
         """In the child: the books start over, and the watching thread again; the crew starts itself on use."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._spent = 0.0
         for account in self._wiring.ledger.accounts:
             account.reset_after_fork()
         if pause_file is not None and not self._closed:
@@ -260,7 +278,7 @@ class Telemetry:
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         previous = self._previous_signals.get(number)
         if callable(previous):  # the application decides what SIGTERM means; it may go on for a while
-            self.force_flush(self._wiring.shutdown_timeout)
+            self._crew.run(self._flushes(self._left()), timeout=0.0)  # begun, not waited for: its loop must go on
             previous(number, frame)
         elif previous is not signal.SIG_IGN:
             self.shutdown()

@@ -100,6 +100,20 @@ def test_shutdown_keeps_the_budget(collector: HTTPSink) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_lifespan_and_exit_share_the_budget(collector: HTTPSink) -> None:
+    """What the flush of a lifespan took behind a collector that hangs is no longer there for the shutdown."""
+    collector.answering.clear()
+    telemetry = configure(shutdown_timeout=0.3)
+    emit()
+
+    assert telemetry.flush_before_end() is False
+
+    assert telemetry._left() == 0.0
+    started = time.monotonic()
+    assert telemetry.shutdown() is False
+    assert time.monotonic() - started < 5
+
+
 def test_shutdown_with_an_unreachable_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody there: configure() does not mind, shutdown() keeps the budget."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")

@@ -108,7 +108,7 @@ def decorated() -> Contestants:
 def configure(*, sampled: bool) -> None:
     """Our pipeline: the delivery of the product, with an exporter that does nothing."""
     account = Account("null", "traces", "null")
-    processor = ExportProcessor(AccountingSpanExporter(Null(), account, lambda: False))
+    processor = ExportProcessor(AccountingSpanExporter(Null(), account, lambda: False), max_queue_size=2048)
     aumos.configure(
         service_name="bench",
         destinations=[],
