@@ -124,7 +124,7 @@ telemetry = configure(shutdown_timeout=3)
 with langfuse.start_as_current_observation(name="theirs"):
     emit("ours")
 print(telemetry.force_flush(10.0))
-print(json.dumps(telemetry.describe()["providers"]))
+print(json.dumps(telemetry.describe()["providers"]), flush=True)
 import os
 os._exit(0)
 """

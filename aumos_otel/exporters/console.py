@@ -7,6 +7,7 @@ good and raises nothing.
 
 from __future__ import annotations
 
+import io
 from typing import IO, TYPE_CHECKING, Final
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -83,17 +84,11 @@ class ConsoleLogExporter(LogRecordExporter):
         return True
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Fall silent; rich would leave the process with SystemExit."""
-        self.quiet = True
-
-
 class _Terminal:
     """A stream that gets whole lines, colored or not, and never complains."""
 
     def __init__(self, options: ConsoleOptions, stream: IO[str] | None) -> None:
-        self._console = _Console(
+        self._console = Console(
             file=stream,
             stderr=stream is None,
             color_system={"always": "standard", "never": None}.get(options.color, "auto"),
@@ -110,7 +105,9 @@ class _Terminal:
             Text.assemble(*((self._speakable(part), _STYLES[role]) for part, role in line)) for line in lines
         )
         try:
-            console.print(text, soft_wrap=True)
+            with console.capture() as captured:
+                console.print(text, soft_wrap=True)
+            _write(console.file, captured.get())
         except OSError:
             console.quiet = True
         except ValueError:
@@ -122,6 +119,19 @@ class _Terminal:
         """What the stream's encoding can say; the rest as escapes."""
         encoding = self._console.encoding
         return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _write(stream: IO[str], text: str) -> None:
+    """Write past the stream's own buffer: what a broken pipe leaves there makes the interpreter exit with 120."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, io.UnsupportedOperation):  # no file: a notebook, or captured by a test
+        stream.write(text)
+        stream.flush()
+        return
+    stream.flush()
+    with open(descriptor, "w", encoding=stream.encoding, closefd=False) as direct:
+        direct.write(text)
 
 
 def view_of_span(span: ReadableSpan) -> SpanView:
