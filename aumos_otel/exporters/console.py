@@ -8,7 +8,7 @@ good and raises nothing.
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TextIO, cast
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -107,7 +107,7 @@ class _Terminal:
         try:
             with console.capture() as captured:
                 console.print(text, soft_wrap=True)
-            _write(console.file, captured.get())
+            _write(cast("TextIO", console.file), captured.get())
         except OSError:
             console.quiet = True
         except ValueError:
@@ -121,7 +121,7 @@ class _Terminal:
         return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _write(stream: IO[str], text: str) -> None:
+def _write(stream: TextIO, text: str) -> None:
     """Write past the stream's own buffer: what a broken pipe leaves there makes the interpreter exit with 120."""
     try:
         descriptor = stream.fileno()
