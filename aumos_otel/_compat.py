@@ -7,13 +7,22 @@ the function that needs it does the next best public thing.
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import weakref
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, get_value, set_value
 from opentelemetry.sdk import _configuration
+from opentelemetry.sdk import metrics as sdk_metrics
+from opentelemetry.sdk import resources as sdk_resources
+from opentelemetry.sdk import trace as sdk_trace
+from opentelemetry.sdk.metrics._internal import metric_reader_storage
+from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping import exponent_mapping, logarithm_mapping
 
+from aumos_otel import guard
 from aumos_otel.errors import ConfigError
 
 try:
@@ -54,6 +63,45 @@ _import_meter_configurator = _require(_configuration, "_import_meter_configurato
 _import_logger_configurator = _require(_configuration, "_import_logger_configurator")
 
 
+_MetricReaderStorage: Any = _require(metric_reader_storage, "MetricReaderStorage")
+_ExponentMapping: Any = _require(exponent_mapping, "ExponentMapping")
+_LogarithmMapping: Any = _require(logarithm_mapping, "LogarithmMapping")
+_require(sdk_resources, "_service_instance_id_lock")
+_require(_ExponentMapping, "_mappings_lock")
+_require(getattr(metrics, "_internal", None), "_PROXY_METER_PROVIDER")
+
+#: Providers that are renewed in a forked child.
+_surviving: weakref.WeakSet[Any] = weakref.WeakSet()
+
+#: The class of every span that a tracer of the SDK makes.
+RecordedSpan: Any = _require(sdk_trace, "_Span") or sdk_trace.Span
+
+#: The code of the API's `use_span`, which makes a text of the exception by itself.
+_use_span_code: Any = _require(getattr(trace.use_span, "__wrapped__", trace.use_span), "__code__")
+
+
+def wishes_of_use_span(depth: int) -> tuple[bool, bool] | None:
+    """Whether `use_span` was asked to record exceptions and to set the status; None when it is not the caller.
+
+    Args:
+        depth: frames between this function and the one that may be `use_span`.
+    """
+    frame = sys._getframe(depth)  # noqa: SLF001 - CPython's; the API offers no hook at this place
+    if frame.f_code is not _use_span_code:
+        return None
+    return frame.f_locals["record_exception"], frame.f_locals["set_status_on_exception"]
+
+
+def wishes_of_span(span: Any) -> tuple[bool, bool]:
+    """The same for a span that is used as a context manager itself."""
+    return getattr(span, "_record_exception", True), getattr(span, "_set_status_on_exception", True)
+
+
+def ending(processor: Any) -> Any:
+    """The method that a span processor has for a span that is about to end."""
+    return getattr(processor, "_on_ending", None)
+
+
 def tracer_configurator(environ: Mapping[str, str]) -> dict[str, Any]:
     """Constructor arguments for OTEL_PYTHON_TRACER_CONFIGURATOR."""
     return _configurator("tracer", _import_tracer_configurator, environ)
@@ -78,6 +126,11 @@ def _configurator(kind: str, load: Any, environ: Mapping[str, str]) -> dict[str,
 def instrumentation_suppressed() -> bool:
     """Whether the current context is the SDK's own export, or the user's ``suppress_instrumentation()``."""
     return bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+
+
+def suppress_instrumentation() -> None:
+    """Make no telemetry of what the current thread does from now on; for threads of ours, as the SDK does in its own."""
+    attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the value of the key
 
 
 def metric_preferences(exporter: Any) -> dict[str, Any]:
@@ -112,6 +165,86 @@ def update_resource(provider: Any, resource: Resource) -> bool:
         return False
     update(resource)
     return True
+
+
+def survive_forks(*providers: Any) -> None:
+    """Make forked children able to use these providers of the SDK, whatever lock is held when they are forked.
+
+    The SDK renews some of its locks in the child and not others (1.45: not those of metrics), and
+    lets the child go on counting from where its parent was, so that a sum over processes counts twice.
+    """
+    for provider in providers:
+        _surviving.add(provider)
+        if isinstance(provider, sdk_metrics.MeterProvider):
+            for name in ("_measurement_consumer", "_meters", "_meter_lock"):
+                _require(provider, name)
+
+
+def reset_metrics_after_fork(provider: Any) -> None:
+    """Let a meter provider start over in a forked child: counts from zero, no lock held, instruments still valid."""
+    consumer = provider._measurement_consumer  # noqa: SLF001 - this module is where private names live
+    consumer._lock = threading.Lock()  # noqa: SLF001 - same
+    storages = consumer._reader_storages  # noqa: SLF001 - same
+    consumer._reader_storages = {reader: _new_storage(consumer, reader) for reader in storages}  # noqa: SLF001 - same
+    for reader in storages:
+        _renew_reader(reader)
+    for meter in provider._meters.values():  # noqa: SLF001 - same
+        _renew_meter(meter)
+
+
+def _new_storage(consumer: Any, reader: Any) -> Any:
+    return _MetricReaderStorage(
+        consumer._sdk_config,  # noqa: SLF001 - this module is where private names live
+        reader._instrument_class_temporality,  # noqa: SLF001 - same
+        reader._instrument_class_aggregation,  # noqa: SLF001 - same
+        reader._instrument_class_cardinality_limit,  # noqa: SLF001 - same
+    )
+
+
+def _renew_reader(reader: Any) -> None:
+    if hasattr(reader, "_lock"):  # the SDK's in-memory reader
+        reader._lock = threading.RLock()  # noqa: SLF001 - this module is where private names live
+    if hasattr(reader, "_export_lock"):
+        reader._export_lock = threading.Lock()  # noqa: SLF001 - same
+        thread = reader._daemon_thread  # noqa: SLF001 - same
+        if thread is None or not thread.is_alive():  # else the SDK has started it anew, and it waits on the old event
+            closed = reader._shutdown_event.is_set()  # noqa: SLF001 - same
+            reader._shutdown_event = threading.Event()  # noqa: SLF001 - same
+            if closed:
+                reader._shutdown_event.set()  # noqa: SLF001 - same
+
+
+def _renew_meter(meter: Any) -> None:
+    for name in ("_instrument_registration_lock", "_instrument_ids_lock", "_lock"):
+        if hasattr(meter, name):
+            setattr(meter, name, threading.Lock())
+
+
+def _start_over() -> None:
+    """In a forked child, before the SDK's own hooks if we were imported before they were registered."""
+    sdk_resources._service_instance_id_lock = threading.Lock()  # noqa: SLF001 - this module is where private names live
+    for mapping in (_ExponentMapping, _LogarithmMapping):
+        if mapping is not None:
+            mapping._mappings_lock = threading.Lock()  # noqa: SLF001 - same
+    proxies = metrics._internal._PROXY_METER_PROVIDER  # noqa: SLF001 - same
+    for proxy in (proxies, *proxies._meters):  # noqa: SLF001 - same
+        _renew_meter(proxy)
+    for provider in list(_surviving):
+        for name in ("_active_span_processor", "_multi_log_record_processor"):
+            if hasattr(provider, name):
+                getattr(provider, name)._lock = threading.Lock()  # noqa: SLF001 - same
+        if hasattr(provider, "_measurement_consumer"):
+            provider._lock, provider._meter_lock = threading.Lock(), threading.Lock()  # noqa: SLF001 - same
+            reset_metrics_after_fork(provider)
+
+
+def _after_fork_in_child() -> None:
+    with guard.swallow("compat.fork"):
+        _start_over()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def instrumented_by_contrib(app: Any) -> bool:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, Never
 
 from aumos_otel import build, plan, resource
+from aumos_otel._internal import forking
 from aumos_otel.errors import AlreadyConfiguredError
 from aumos_otel.providers import propagator
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from aumos_otel.config import OTLP, ConsoleOptions, LLMOptions, LogsOptions, MetricsOptions, SamplingOptions
+    from aumos_otel.config import (
+        OTLP,
+        ConsoleOptions,
+        LLMOptions,
+        LogsOptions,
+        MetricsOptions,
+        RedactionOptions,
+        SamplingOptions,
+        SpoolOptions,
+    )
     from aumos_otel.pipeline import Telemetry
 
 _lock = threading.RLock()
@@ -41,6 +51,8 @@ def configure(
     metrics: MetricsOptions | Literal[False] | None = None,
     logs: LogsOptions | Literal[False] | None = None,
     console: ConsoleOptions | bool | None = None,
+    redaction: RedactionOptions | Literal[False] | None = None,
+    spool: SpoolOptions | bool | None = None,
     identity: Callable[[Mapping[str, Any]], Mapping[str, str | None]] | None = None,
     instrumentations: bool | Mapping[str, bool] | None = None,
     propagators: Sequence[str] | None = None,
@@ -85,6 +97,8 @@ def configure(
         "metrics": metrics,
         "logs": logs,
         "console": console,
+        "redaction": redaction,
+        "spool": spool,
         "identity": identity,
         "instrumentations": instrumentations,
         "propagators": propagators,
@@ -137,6 +151,14 @@ def _again(telemetry: Telemetry, given: dict[str, Any]) -> Telemetry:
         expected="the arguments of the first call",
         remedy="call configure() once, at the start of the program, and pass its handle on",
     )
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+forking.in_child(_renew_lock)
 
 
 def forget() -> Telemetry | None:

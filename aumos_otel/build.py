@@ -9,21 +9,22 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from aumos_otel import _compat, destinations, instrumentation, resource
+from aumos_otel import _compat, destinations, guard, instrumentation, resource
 from aumos_otel._internal.values import log_level
 from aumos_otel.config import SIGNALS
 from aumos_otel.delivery.ledger import Ledger
 from aumos_otel.errors import ConfigError
 from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
-from aumos_otel.processors.logs import StandardLibraryHandler
+from aumos_otel.processors.log_handler import StandardLibraryHandler
 from aumos_otel.providers import logger as logger_provider
 from aumos_otel.providers import meter as meter_provider
 from aumos_otel.providers import propagator
@@ -31,14 +32,16 @@ from aumos_otel.providers import sampler as span_sampler
 from aumos_otel.providers import tracer as tracer_provider
 from aumos_otel.semconv import attributes
 from aumos_otel.semconv import metrics as names
+from aumos_otel.workshop import Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from aumos_otel.config import Signal
     from aumos_otel.exporters.prometheus import PrometheusPage
     from aumos_otel.plan import Plan
 
@@ -53,6 +56,9 @@ _LOST = {
 
 #: The SDK's and contrib's variables for a handler on the root logger: ours, too, stays off when told so.
 _ROOT_HANDLER = ("OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED", "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION")
+
+#: Seconds of the time to leave that are kept for writing down what is left.
+MARGIN: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -83,9 +89,11 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     routes = destinations.plan_routes(plan)
     instrumentation.check(os.environ)
     _install_llm(plan)
-    exits = destinations.build(routes, plan, site.ledger, site.switch)
+    service = str(identity.attributes.get(attributes.SERVICE_NAME, ""))
+    workshop = Workshop(plan, service, site.ledger, site.switch)
+    exits = destinations.build(routes, plan, workshop)
     _build_traces(site, sampler, exits)
-    _build_metrics(site, exits)
+    _build_metrics(site, exits, workshop)
     handler = _build_logs(site, exits)
     wiring = Wiring(
         ledger=site.ledger,
@@ -205,7 +213,7 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     extra = plan.scalars.span_processors
     if isinstance(current, TracerProvider):
         tracer_provider.attach(current, exporting, extra)
-        _join(site, "traces", current, [_provider_part("traces", processor) for processor in exporting])
+        _join(site, "traces", current, [_exporting_part("traces", exits, exporting)])
         return
     provider = tracer_provider.build(
         site.resource,
@@ -215,14 +223,15 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
         environ=plan.environ,
         quantities=plan.quantities,
         paused=site.switch,
+        on_drop=exits.unsampled,
     )
     site.own.append(provider)
     trace.set_tracer_provider(provider)
     site.providers["traces"] = _owner(trace.get_tracer_provider(), provider)
-    site.parts.append(_provider_part("traces", provider))
+    site.parts.append(_exporting_part("traces", exits, exporting, provider))
 
 
-def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
+def _build_metrics(site: _Site, exits: destinations.Exits, workshop: Workshop) -> None:
     plan, current = site.plan, metrics.get_meter_provider()
     if plan.metrics is None:
         site.providers["metrics"] = "off"
@@ -234,7 +243,7 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
         for reader in readers:
             current.add_metric_reader(reader)
         provider: MeterProvider = current
-        _join(site, "metrics", current, [_reader_part(reader) for reader in readers])
+        _join(site, "metrics", current, [_reader_part(reader, exits) for reader in readers])
     else:
         provider = meter_provider.build(site.resource, plan.metrics, readers, plan.environ)
         site.own.append(provider)
@@ -244,7 +253,7 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
             Part(
                 "metrics",
                 lambda timeout: provider.force_flush(_millis(timeout)),
-                lambda timeout: provider.shutdown(_millis(timeout)),
+                lambda timeout: _leave(exits, "metrics", timeout, lambda: provider.shutdown(_millis(timeout))),
             )
         )
     if page is not None:
@@ -252,7 +261,8 @@ def _build_metrics(site: _Site, exits: destinations.Exits) -> None:
         site.page_state = [page.start() or page.url]
         site.teardown.append(page.stop)
     site.ledger.observe(provider)
-    _observe_guard(provider)
+    _observe(provider, names.AUMOS_OTEL_GUARD_SWALLOWED, attributes.AUMOS_OTEL_SITE, guard.swallowed)
+    _observe(provider, names.AUMOS_OTEL_REDACTIONS, attributes.AUMOS_OTEL_CLASS, workshop.redactions)
 
 
 def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
@@ -265,13 +275,13 @@ def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
     if isinstance(current, LoggerProvider):
         logger_provider.attach(current, exporting, extra)
         provider = current
-        _join(site, "logs", current, [_provider_part("logs", processor) for processor in exporting])
+        _join(site, "logs", current, [_exporting_part("logs", exits, exporting)])
     else:
         provider = logger_provider.build(site.resource, exporting, extra, plan.environ, plan.quantities)
         site.own.append(provider)
         _logs.set_logger_provider(provider)
         site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)
-        site.parts.append(_provider_part("logs", provider))
+        site.parts.append(_exporting_part("logs", exits, exporting, provider))
     options = plan.logs
     if any(plan.environ.get(variable, "").strip().lower() == "false" for variable in _ROOT_HANDLER):
         return StandardLibraryHandler(options, provider, site.switch)
@@ -299,16 +309,13 @@ def _llm_counts() -> dict[str, int]:
     return asdict(llm_metrics.totals())
 
 
-def _observe_guard(provider: MeterProvider) -> None:
+def _observe(provider: MeterProvider, metric: Any, label: str, counts: Callable[[], Mapping[str, int]]) -> None:
+    """Export counts of ours as a counter."""
     from opentelemetry.metrics import Observation  # noqa: PLC0415 - used by the callback alone
 
-    from aumos_otel import guard  # noqa: PLC0415 - same
-
-    metric = names.AUMOS_OTEL_GUARD_SWALLOWED
-
     def read(_options: CallbackOptions) -> Iterable[Observation]:
-        for site, count in guard.swallowed().items():
-            yield Observation(count, {attributes.AUMOS_OTEL_SITE: site})
+        for key, count in counts().items():
+            yield Observation(count, {label: key})
 
     provider.get_meter("aumos_otel.self").create_observable_counter(
         metric.name, [read], metric.unit, metric.description
@@ -396,12 +403,33 @@ def _provider_part(name: str, provider: Any) -> Part:
     return Part(name, lambda timeout: provider.force_flush(_millis(timeout)), lambda _timeout: provider.shutdown())
 
 
-def _reader_part(reader: Any) -> Part:
+def _exporting_part(signal: Signal, exits: destinations.Exits, exporting: Sequence[Any], provider: Any = None) -> Part:
+    """Spans or log records: our own processors leave first, so that nobody else's can hold them up."""
+
+    def flush(timeout: float) -> bool:
+        flushed = [processor.force_flush(_millis(timeout)) for processor in ([provider] if provider else exporting)]
+        return all(flushed)
+
+    def leave() -> None:
+        for processor in (*exporting, *([provider] if provider else ())):
+            with guard.swallow("build.shutdown"):
+                processor.shutdown()
+
+    return Part(signal, flush, lambda timeout: _leave(exits, signal, timeout, leave))
+
+
+def _reader_part(reader: Any, exits: destinations.Exits) -> Part:
     return Part(
         "metrics",
         lambda timeout: reader.force_flush(_millis(timeout)),
-        lambda timeout: reader.shutdown(timeout_millis=_millis(timeout)),
+        lambda timeout: _leave(exits, "metrics", timeout, lambda: reader.shutdown(timeout_millis=_millis(timeout))),
     )
+
+
+def _leave(exits: destinations.Exits, signal: Signal, timeout: float, shut_down: Callable[[], object]) -> object:
+    """Shut down within ``timeout`` seconds; a little of it is kept for writing down what is left."""
+    exits.leave_by(signal, time.monotonic() + timeout - min(MARGIN, timeout / 10))
+    return shut_down()
 
 
 def _origin(provider: object) -> str:

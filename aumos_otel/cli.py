@@ -94,6 +94,36 @@ def doctor(*, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--tenant", default=None, help="Id of the tenant whose records go.")
+@click.option("--user", default=None, help="Id of the user whose records go; with --tenant, only those of that tenant.")
+@click.option(
+    "--spool", type=click.Path(file_okay=False), default=None, help="Root of the spool; default as configured."
+)
+@click.option("--db", type=click.Path(dir_okay=False), default=None, help="Database file of the local backend.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(*, tenant: str | None, user: str | None, spool: str | None, db: str | None, as_json: bool, yes: bool) -> None:
+    """Remove a tenant's or a user's records from the spool and the local backend; 1 if there were none."""
+    from aumos_otel import erasure
+
+    root, database = erasure.places(_path(spool), _path(db))
+    if not yes:
+        click.confirm(
+            f"Erase from {root} and {database or 'no local backend'}? This cannot be undone", abort=True, err=True
+        )
+    report = erasure.erase(root, tenant, user, database=database)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        _print_columns([(name, str(value)) for name, value in report.counts()])
+        for line in report.failed + [f"left alone: {path}" for path in report.unreadable]:
+            click.echo(f"error: {line}", err=True)
+    if report.exit_code > 1:
+        click.echo("next: correct what failed and run it again; delete by hand what was left alone", err=True)
+    sys.exit(report.exit_code)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def config(*, as_json: bool) -> None:
     """Show every option as this environment sets it, and where each value comes from."""

@@ -17,6 +17,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from aumos_otel import guard
+from aumos_otel._internal import forking
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ class Identity:
 _NOBODY = Identity()
 _metric_tenants: set[str] = set()
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+forking.in_child(_renew_lock)
 
 
 def current(context: otel_context.Context | None = None) -> Identity:

@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aumos_otel._internal import discovery, quantities
 from aumos_otel._internal.entry_points import load_entry_point
+from aumos_otel.config import SIGNALS
 from aumos_otel.delivery import target
-from aumos_otel.delivery.accounting import AccountingLogExporter, AccountingMetricExporter, AccountingSpanExporter
-from aumos_otel.delivery.otlp import build_exporter
+from aumos_otel.delivery.accounting import AccountingMetricExporter
+from aumos_otel.delivery.metric_exporter import DeliveryMetricExporter
 from aumos_otel.errors import ConfigError
 from aumos_otel.processors.logs import LogExportProcessor
 from aumos_otel.processors.spans import ExportProcessor
 from aumos_otel.providers.meter import periodic_reader
+from aumos_otel.semconv import attributes
+from aumos_otel.workshop import Workshop
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from aumos_otel.config import MetricsOptions, Signal
-    from aumos_otel.delivery.ledger import Ledger
+    from aumos_otel.config import OTLP, MetricsOptions, Signal
+    from aumos_otel.delivery.dispatch import Dispatch
     from aumos_otel.delivery.target import Target
     from aumos_otel.exporters.prometheus import PrometheusPage
-    from aumos_otel.pipeline import Switch
     from aumos_otel.plan import Plan
 
 _EXPORT_TIMEOUT: dict[Signal, str] = {
@@ -42,6 +44,7 @@ class Route:
     name: str
     signal: Signal
     target: Target | None
+    destination: OTLP | None = None
 
 
 Routes = list[Route]
@@ -61,10 +64,10 @@ def plan_routes(plan: Plan) -> Routes:
                 environ = dict(plan.environ)
                 if exporter in _FORCED_PROTOCOL:
                     environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"] = _FORCED_PROTOCOL[exporter]
-                for otlp in plan.destinations:
+                for otlp in (wanted for wanted in plan.destinations if signal in wanted.signals):
                     longest = (plan.quantities[_EXPORT_TIMEOUT[signal]] or quantities.LARGEST) / 1000
                     goal = target.resolve(otlp, signal, environ, plan.sources, local=local, longest=longest)
-                    routes.append(Route(otlp.name, signal, goal))
+                    routes.append(Route(otlp.name, signal, goal, otlp))
             else:
                 routes.append(Route(exporter, signal, None))
     return routes
@@ -72,12 +75,23 @@ def plan_routes(plan: Plan) -> Routes:
 
 @dataclass(slots=True)
 class Exits:
-    """What telemetry leaves through, built and running but not yet attached to a provider."""
+    """What telemetry leaves through, built but not yet attached to a provider."""
 
     spans: list[SpanProcessor] = field(default_factory=list)
     logs: list[LogRecordProcessor] = field(default_factory=list)
     readers: list[MetricReader] = field(default_factory=list)
+    dispatches: dict[Signal, list[Dispatch[Any]]] = field(default_factory=lambda: {signal: [] for signal in SIGNALS})
     page: PrometheusPage | None = None
+
+    def unsampled(self, count: int = 1) -> None:
+        """Count spans that a sampler did not keep."""
+        for dispatch in self.dispatches["traces"]:
+            dispatch.books.refuse(count, attributes.AUMOS_OTEL_REASON_SAMPLED)
+
+    def leave_by(self, signal: Signal, deadline: float) -> None:
+        """Shutting down the signal may take until ``deadline``, in monotonic seconds."""
+        for dispatch in self.dispatches[signal]:
+            dispatch.leave_by(deadline)
 
     def close(self) -> None:
         """Stop what runs; for a build that fails half-way."""
@@ -86,7 +100,7 @@ class Exits:
             part.shutdown()
 
 
-def build(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> Exits:
+def build(routes: Routes, plan: Plan, workshop: Workshop) -> Exits:
     """Every exit of the plan.
 
     Raises:
@@ -94,8 +108,14 @@ def build(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> Exits:
     """
     exits = Exits()
     try:
-        for route in routes:
-            _add(exits, route, plan, ledger, switch)
+        for signal in SIGNALS:
+            wanted = [route for route in routes if route.signal == signal and _wanted(signal, plan)]
+            ours = [(way.destination, way.target) for way in wanted if way.destination and way.target]
+            if ours:
+                _add(exits, signal, workshop.dispatch(signal, ours), plan)
+            for route in wanted:
+                if route.target is None and route.name != "prometheus":
+                    _add_exporter(exits, route, workshop, plan)
         _add_console(exits, plan)
         exits.page = _prometheus_page(routes, plan)
     except BaseException:
@@ -104,24 +124,25 @@ def build(routes: Routes, plan: Plan, ledger: Ledger, switch: Switch) -> Exits:
     return exits
 
 
-def _add(exits: Exits, route: Route, plan: Plan, ledger: Ledger, switch: Switch) -> None:
-    if route.name == "prometheus" or not _wanted(route.signal, plan):
-        return
-    exporter = _exporter(route)
-    if hasattr(exporter, "collect"):  # some packages register a metric reader under the name of an exporter
-        exits.readers.append(exporter)
-        return
-    account = ledger.open(route.name, route.signal, _address(route))
-    if route.signal == "metrics":
-        counting = AccountingMetricExporter(exporter, account, switch)
-        exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
-        return
-    if route.signal == "traces":
-        batch = quantities.batch_options(plan.quantities, "OTEL_BSP")
-        exits.spans.append(ExportProcessor(AccountingSpanExporter(exporter, account, switch), **batch))
+def _add(exits: Exits, signal: Signal, dispatch: Dispatch[Any], plan: Plan) -> None:
+    exits.dispatches[signal].append(dispatch)
+    if signal == "metrics":
+        exporter = DeliveryMetricExporter(dispatch, plan.environ)
+        exits.readers.append(periodic_reader(exporter, cast("MetricsOptions", plan.metrics), plan.quantities))
+    elif signal == "traces":
+        exits.spans.append(ExportProcessor(dispatch))
     else:
-        batch = quantities.batch_options(plan.quantities, "OTEL_BLRP")
-        exits.logs.append(LogExportProcessor(AccountingLogExporter(exporter, account, switch), **batch))
+        exits.logs.append(LogExportProcessor(dispatch))
+
+
+def _add_exporter(exits: Exits, route: Route, workshop: Workshop, plan: Plan) -> None:
+    """An exporter of another package: it gets redacted objects of the SDK's types."""
+    exporter = _exporter(route)
+    if route.signal == "metrics":
+        counting = AccountingMetricExporter(exporter, workshop.account(route.signal, route.name), workshop.paused)
+        exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
+    else:
+        _add(exits, route.signal, workshop.exporter_dispatch(route.signal, route.name, exporter), plan)
 
 
 def _wanted(signal: Signal, plan: Plan) -> bool:
@@ -174,8 +195,6 @@ def _address(route: Route) -> str:
 
 
 def _exporter(route: Route) -> Any:
-    if route.target is not None:
-        return build_exporter(route.target)
     variable = f"OTEL_{route.signal.upper()}_EXPORTER"
     factory = load_entry_point(f"opentelemetry_{route.signal}_exporter", route.name, variable)
     try:

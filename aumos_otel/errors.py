@@ -5,6 +5,7 @@ AumosOtelError
 │   ├── AlreadyConfiguredError   configure() was called again with other arguments
 │   └── MissingExtraError        the option needs an optional part that is not installed
 ├── PriceTableError          a price table that cannot be read as one
+├── SpoolError               what is on disk cannot be written, read or erased
 └── LocalBackendError        the embedded backend cannot start or be reached
 
 A message has four parts, always in this order: what the object is, what was seen, what
@@ -72,6 +73,10 @@ class MissingExtraError(ConfigError):
 
 class PriceTableError(_StructuredError):
     """A price table that cannot be read as one."""
+
+
+class SpoolError(_StructuredError):
+    """What is kept on disk cannot be written, read or erased."""
 
 
 class LocalBackendError(_StructuredError):

@@ -7,12 +7,8 @@ and never twice.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
-import os
 import signal
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -21,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aumos_otel import guard
+from aumos_otel._internal import diagnostics, forking
 from aumos_otel._internal.crew import Crew
 from aumos_otel._internal.flow import end_abandoned
+from aumos_otel.leaving import Departure, SignalHandlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,8 +125,10 @@ class Telemetry:
         self._closed = False
         self._spent = 0.0
         self._crew = Crew(max(1, len(wiring.parts)))
-        self._previous_signals: dict[int, Any] = {}
+        self._departure = Departure(self._begin_flush, self.shutdown)
+        self._pause_signal = SignalHandlers()
         self._stop_watching = threading.Event()
+        self._pause_file: Path | None = None
 
     @property
     def log_handler(self) -> logging.Handler:
@@ -167,9 +167,9 @@ class Telemetry:
         if self._closed:
             return False
         end_abandoned()
-        lost_before = self._lost()
+        lost_before = self._wiring.ledger.lost()
         in_time = self._crew.run(self._flushes(timeout), timeout)
-        return in_time and self._lost() == lost_before
+        return in_time and self._wiring.ledger.lost() == lost_before
 
     def flush_before_end(self) -> bool:
         """Flush at the end of an ASGI lifespan; what that takes is no longer there for `shutdown`."""
@@ -179,16 +179,16 @@ class Telemetry:
         finally:
             self._spent += time.monotonic() - began
 
+    def _begin_flush(self) -> None:
+        """Begun, not waited for: a signal handler must not hold up a server's loop."""
+        self._crew.run(self._flushes(self._left()), timeout=0.0)
+
     def _left(self) -> float:
         """Seconds of the one budget that are left for leaving."""
         return max(0.0, self._wiring.shutdown_timeout - self._spent)
 
     def _flushes(self, timeout: float) -> list[Callable[[], object]]:
         return [_bound(part.flush, timeout) for part in self._wiring.parts]
-
-    def _lost(self) -> int:
-        books = self._wiring.ledger.snapshot()
-        return sum(sum(book["dropped"].values()) for book in books)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush and stop everything within ``timeout`` seconds (default: the configured budget); once.
@@ -203,13 +203,13 @@ class Telemetry:
         budget = self._left() if timeout is None else timeout
         self._stop_watching.set()
         end_abandoned()
-        atexit.unregister(self._at_exit)
-        self._restore_signals()
         for undo in self._wiring.teardown:
             with guard.swallow("pipeline.teardown"):
                 undo()
         done = self._crew.run([_bound(part.shutdown, budget) for part in self._wiring.parts], budget)
         self._crew.dismiss()
+        self._pause_signal.restore(self)
+        self._departure.forget()
         return done
 
     def instrument(self, app: Any) -> Any:
@@ -225,74 +225,38 @@ class Telemetry:
         self._wiring.switch.set(by_hand=False)
 
     def watch(self, *, handle_signals: bool, pause_signal: str | None, pause_file: str | None) -> None:
-        """Install what ends or pauses the pipeline from outside: exit, SIGTERM, pause signal and file."""
-        atexit.register(self._at_exit)
-        if threading.current_thread() is threading.main_thread():
-            if handle_signals:
-                self._on_signal(signal.SIGTERM, self._terminate)
-            if pause_signal is not None:
-                self._on_signal(signal.Signals[pause_signal], self._toggle)
+        """Install what ends or pauses the pipeline from outside, and what keeps the SDK's own log lines few."""
+        self._wiring.teardown.append(diagnostics.throttle())
+        self._departure.watch(handle_signals=handle_signals)
+        if pause_signal is not None:
+            self._pause_signal.install(signal.Signals[pause_signal], self._toggle)
         if pause_file is not None:
-            self._start_watching(pause_file)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=lambda: self._after_fork(pause_file))
+            self._pause_file = Path(pause_file)
+            self._start_watching()
+        forking.in_child(self._after_fork)
 
-    def _after_fork(self, pause_file: str | None) -> None:
-        """In the child: the books start over, and the watching thread again; the crew starts itself on use."""
+    def _after_fork(self) -> None:
+        """In the child: the books start over, and the watching thread again."""
         self._lock = threading.RLock()
         self._spent = 0.0
-        for account in self._wiring.ledger.accounts:
-            account.reset_after_fork()
-        if pause_file is not None and not self._closed:
-            self._start_watching(pause_file)
-        processes: Any = sys.modules.get("multiprocessing.util")
-        if processes is not None:  # its children end without atexit, and forget what was to be done at their end
-            processes.register_after_fork(
-                self, lambda _telemetry: processes.Finalize(None, self._at_exit, exitpriority=-100)
-            )
+        self._wiring.ledger.reset_after_fork()
+        closed, self._stop_watching = self._stop_watching.is_set(), threading.Event()
+        if self._pause_file is not None and not closed:
+            self._start_watching()
 
-    def _start_watching(self, pause_file: str) -> None:
-        watcher = threading.Thread(
-            target=self._watch_file, args=(Path(pause_file),), name="aumos-otel-pause", daemon=True
-        )
-        watcher.start()
-
-    def _at_exit(self) -> None:
-        with guard.swallow("pipeline.exit"):
-            self.shutdown()
-
-    def _on_signal(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
-        with guard.swallow("pipeline.signals"):
-            self._previous_signals[number] = signal.getsignal(number)
-            signal.signal(number, handler)
-
-    def _restore_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number, previous in self._previous_signals.items():
-            if getattr(signal.getsignal(number), "__self__", None) is self:
-                with contextlib.suppress(TypeError):  # None: the previous handler was not set from Python
-                    signal.signal(number, previous)
-        self._previous_signals.clear()
-
-    def _terminate(self, number: int, frame: FrameType | None) -> None:
-        previous = self._previous_signals.get(number)
-        if callable(previous):  # the application decides what SIGTERM means; it may go on for a while
-            self._crew.run(self._flushes(self._left()), timeout=0.0)  # begun, not waited for: its loop must go on
-            previous(number, frame)
-        elif previous is not signal.SIG_IGN:
-            self.shutdown()
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+    def _start_watching(self) -> None:
+        with guard.swallow("pipeline.pause_file"):
+            threading.Thread(target=self._watch_file, name="aumos-otel-pause", daemon=True).start()
 
     def _toggle(self, _number: int, _frame: FrameType | None) -> None:
         self._wiring.switch.set(by_hand=not self._wiring.switch.paused)
 
-    def _watch_file(self, path: Path) -> None:
-        while True:
-            with guard.swallow("pipeline.pause_file"):
+    def _watch_file(self) -> None:
+        path, stop = self._pause_file, self._stop_watching
+        while path is not None:
+            with guard.contain("pipeline.pause_file"):
                 self._wiring.switch.set(by_file=path.exists())
-            if self._stop_watching.wait(PAUSE_FILE_INTERVAL):
+            if stop.wait(PAUSE_FILE_INTERVAL):
                 return
 
 

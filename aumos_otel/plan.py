@@ -21,9 +21,12 @@ from aumos_otel.config import (
     LLMOptions,
     LogsOptions,
     MetricsOptions,
+    Content,
     Options,
+    RedactionOptions,
     SamplingOptions,
     Signal,
+    SpoolOptions,
     unknown_option,
 )
 from aumos_otel.errors import ConfigError
@@ -34,11 +37,15 @@ _SECTIONS: dict[str, type[Options]] = {
     "metrics": MetricsOptions,
     "logs": LogsOptions,
     "console": ConsoleOptions,
+    "redaction": RedactionOptions,
+    "spool": SpoolOptions,
 }
 _CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURES: dict[str, Capture] = {"SPAN_ONLY": "span", "EVENT_ONLY": "event", "SPAN_AND_EVENT": "both"}
 #: Sections that ``False`` switches off; the console is off unless asked for.
-_SWITCHABLE = ("llm", "metrics", "logs", "console")
+_SWITCHABLE = ("llm", "metrics", "logs", "console", "redaction")
+#: Levels of content, each of which shows more than the one before.
+_LEVELS: tuple[Content, ...] = ("none", "hash", "redacted", "full")
 #: What ``distribution.aumos`` of a configuration file may hold.
 _FILE_OPTIONS: dict[str, tuple[str, ...]] = {declared.name: () for declared in fields(Identity)} | {
     name: tuple(declared.name for declared in fields(cast("Any", kind)))
@@ -72,6 +79,9 @@ class Plan:
     ``exporters`` names what each signal leaves through, as OTEL_*_EXPORTER does.
     ``environ`` is where OTEL_* variables are read: empty when a configuration file stands in their place.
     ``quantities`` are the numbers among them, with their defaults.
+    ``content`` is what may be seen of prompts and answers where nothing else is said, ``contents`` what each
+    destination may see, and ``llm.content`` the most of them, which is captured.
+    ``redaction`` is None when it is switched off.
     ``sources`` tells for each option where its value came from.
     """
 
@@ -81,7 +91,11 @@ class Plan:
     metrics: MetricsOptions | None
     logs: LogsOptions | None
     console: ConsoleOptions | None
+    redaction: RedactionOptions | None
+    spool: SpoolOptions
     destinations: Sequence[OTLP]
+    content: Content
+    contents: Mapping[str, Content]
     exporters: Mapping[Signal, Sequence[str]]
     identity: Callable[[Mapping[str, Any]], Any] | None
     instrumentations: bool | Mapping[str, bool]
@@ -138,13 +152,10 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
             remedy='use aumos.from_headers(tenant_id="X-Tenant-ID")',
         )
     llm = _content_ceiling(cast("LLMOptions | None", sections["llm"]), environ, sources, warnings)
-    if llm is not None and llm.content == "redacted":
-        raise ConfigError(
-            "llm.content",
-            seen="redacted",
-            expected="none, hash or full",
-            remedy='the redaction engine is not part of this release; use content="hash"',
-        )
+    content: Content = "none" if llm is None else llm.content
+    contents = _contents(llm, destinations, sources)
+    if llm is not None:
+        llm = replace(llm, content=max((llm.content, *contents.values()), key=_LEVELS.index))
     if config_file is not None:
         ignored = sorted(name for name in environ if name.startswith("OTEL_") and name != "OTEL_CONFIG_FILE")
         if ignored:
@@ -157,7 +168,11 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
         metrics=cast("MetricsOptions | None", sections["metrics"]),
         logs=cast("LogsOptions | None", sections["logs"]),
         console=cast("ConsoleOptions | None", sections["console"]),
+        redaction=cast("RedactionOptions | None", sections["redaction"]),
+        spool=cast("SpoolOptions", sections["spool"]),
         destinations=destinations,
+        content=content,
+        contents=contents,
         exporters=exporters,
         identity=identity,
         instrumentations=_instrumentations(given.get("instrumentations", True)),
@@ -189,17 +204,19 @@ def _section(
     name: str, given: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]
 ) -> Options | None:
     kind, value = _SECTIONS[name], given.get(name)
-    if value is None and name in _SWITCHABLE and isinstance(file.get(name), bool):
+    if value is None and name in (*_SWITCHABLE, "spool") and isinstance(file.get(name), bool):
         value = file[name]
     if name == "console" and value is None:
         value = _flag("AUMOS_OTEL_CONSOLE", environ) or bool(file.get("console", False))
+    if name == "spool" and isinstance(value, bool):
+        value = SpoolOptions(enabled=value)
     if value is False and name in _SWITCHABLE:
         sources[name] = "argument" if name in given else "OTEL_CONFIG_FILE" if name in file else "default"
         return None
     if value is None or value is True:
         value = kind()
     if not isinstance(value, kind):
-        off = ", or False" if name in _SWITCHABLE else ""
+        off = ", or False" if name in _SWITCHABLE else ", or a bool" if name == "spool" else ""
         raise ConfigError(
             name, seen=value, expected=f"aumos_otel.{kind.__name__}{off}", remedy=f"pass {name}={kind.__name__}(…)"
         )
@@ -214,12 +231,18 @@ def _destinations(
         raise ConfigError(
             "destinations", seen=value, expected="a list of aumos_otel.OTLP", remedy="pass destinations=[OTLP(…)]"
         )
-    resolved = [destination.resolve(environ, file, sources) for destination in value]
+    resolved = [_completed(destination.resolve(environ, file, sources), environ) for destination in value]
     taken = [destination.name for destination in resolved]
     repeated = {name for name in taken if taken.count(name) > 1}
     if repeated:
         raise ConfigError("destinations", seen=taken, expected="distinct names", remedy='pass OTLP(name="…") for each')
     return resolved
+
+
+def _completed(otlp: OTLP, environ: Mapping[str, str]) -> OTLP:
+    """Fill the option objects that a destination has of its own."""
+    own = {name: value for name in ("select", "redaction", "spool") if isinstance(value := getattr(otlp, name), Options)}
+    return replace(otlp, **{name: value.resolve(environ, {}, {}) for name, value in own.items()})
 
 
 def _exporters(
@@ -283,6 +306,16 @@ def _content_ceiling(
     if sources["llm.content"] == "default":
         llm, sources["llm.content"] = replace(llm, content="full"), _CAPTURE_VARIABLE
     return llm
+
+
+def _contents(
+    llm: LLMOptions | None, destinations: Sequence[OTLP], sources: Mapping[str, str]
+) -> dict[str, Content]:
+    """What each destination may see; an explicit NO_CONTENT is a ceiling that no destination lifts."""
+    if llm is None:
+        return {}
+    closed = llm.content == "none" and sources["llm.content"] == _CAPTURE_VARIABLE
+    return {otlp.name: "none" if closed else otlp.content or llm.content for otlp in destinations}
 
 
 def _flag(variable: str, environ: Mapping[str, str]) -> bool:

@@ -28,7 +28,6 @@ from aumos_otel import (
     AlreadyConfiguredError,
     ConfigError,
     ConsoleOptions,
-    LLMOptions,
     LogsOptions,
     MetricsOptions,
     SamplingOptions,
@@ -166,7 +165,6 @@ def test_an_unreachable_collector_is_no_error(endpoint: str, monkeypatch: pytest
         ({"shutdown_timeout": -1}, "shutdown_timeout", -1),
         ({"shutdown_timeout": float("nan")}, "shutdown_timeout", None),
         ({"pause_signal": "SIGNOPE"}, "pause_signal", "SIGNOPE"),
-        ({"llm": LLMOptions(content="redacted")}, "llm.content", "redacted"),
     ],
 )
 def test_what_cannot_be_used(arguments: dict[str, object], subject: str, seen: object) -> None:

@@ -144,7 +144,7 @@ def test_a_configuration_file_takes_the_place_of_variables(tmp_path: Path) -> No
     wanted = resolve(environ)
     assert wanted.environ == {}
     assert wanted.scalars.service_name is None
-    assert wanted.quantities["OTEL_BSP_MAX_QUEUE_SIZE"] == 2048
+    assert wanted.quantities["OTEL_BSP_MAX_QUEUE_SIZE"] == 65_536
     assert set(wanted.exporters.values()) == {()}
 
     assert set(resolve({**environ, "AUMOS_OTEL_ENDPOINT": "collector:4317"}).exporters.values()) == {("otlp",)}

@@ -319,7 +319,7 @@ class TestErrors:
         with pytest.raises(BrokenError), aumos.span("load"):
             raise BrokenError
 
-        assert capture.span("load").status.description == "BrokenError"
+        assert capture.span("load").status.description == "BrokenError: <BrokenError: str() failed>"
 
     async def test_cancellation_is_no_error(self, capture) -> None:
         """A cancelled task ends its span without an error."""

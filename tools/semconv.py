@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 SEMCONV = ROOT / "aumos_otel" / "semconv"
 HEADER = '"""{title}\n\nGenerated from registry.yaml by tools/semconv.py; do not edit.\n"""\n\nfrom __future__ import annotations\n\n'
-INSTRUMENTS = {"counter", "histogram", "observable_counter", "up_down_counter"}
+INSTRUMENTS = {"counter", "histogram", "observable_counter", "observable_gauge", "up_down_counter"}
 
 
 def constant(name: str) -> str:

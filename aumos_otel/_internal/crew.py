@@ -1,22 +1,26 @@
 """Work that must end in time: a few daemon threads, started before they are needed.
 
 Flush and shutdown of the SDK may block for half a minute, one provider after the other.  The
-crew runs them side by side and stops waiting when the time is up.  The threads start with
-the pipeline, because a thread cannot be started while the interpreter exits.
+crew runs them side by side and stops waiting when the time is up.  The threads start with the
+pipeline, and in a forked child at once, because a thread cannot be started while the
+interpreter exits.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aumos_otel import guard
+from aumos_otel._internal import forking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+#: Threads at most, for each one of the crew: those that hang are replaced so often.
+_SPARE: Final = 8
 
 
 class Crew:
@@ -24,43 +28,60 @@ class Crew:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._pid = 0
-        self._start()
+        self._dismissed = False
+        self._start_over()
+        forking.in_child(self._start_over)
 
     def run(self, jobs: Sequence[Callable[[], object]], timeout: float) -> bool:
         """Run ``jobs`` side by side; True when all of them ended within ``timeout`` seconds and returned no False."""
-        if self._pid != os.getpid():  # threads do not survive a fork
-            self._jobs = queue.SimpleQueue()
-            self._start()
         deadline = time.monotonic() + timeout
+        self._hire(len(jobs))
+        if not self._threads:
+            return not jobs
         results: list[bool] = []
         finished = [threading.Event() for _ in jobs]
         for job, event in zip(jobs, finished, strict=True):
             self._jobs.put(_report(job, results, event))
         in_time = [event.wait(max(0.0, deadline - time.monotonic())) for event in finished]
-        return all(in_time) and all(results)
+        return all(in_time) and len(results) == len(jobs) and all(results)
 
     def dismiss(self) -> None:
         """Let the idle threads end."""
-        for _ in range(self._size):
+        self._dismissed = True
+        for _ in range(self._threads):
             self._jobs.put(None)
 
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        for number in range(self._size):
-            threading.Thread(target=self._work, args=(self._jobs,), name=f"aumos-otel-{number}", daemon=True).start()
+    def _start_over(self) -> None:
+        """Threads do not survive a fork."""
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._busy: set[object] = set()
+        self._hire(0 if self._dismissed else self._size)
+
+    def _hire(self, wanted: int) -> None:
+        """Have as many idle threads as are wanted, as far as threads can be started."""
+        while self._threads - len(self._busy) < wanted and self._threads < self._size * _SPARE:
+            arguments = (self._jobs, self._busy)
+            name = f"aumos-otel-{self._threads}"
+            try:
+                threading.Thread(target=self._work, args=arguments, name=name, daemon=True).start()
+            except RuntimeError as error:  # the system has no more, or the interpreter exits
+                guard.record("crew.thread", error)
+                return
+            self._threads += 1
 
     @staticmethod
-    def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+    def _work(jobs: queue.SimpleQueue[Callable[[], None] | None], busy: set[object]) -> None:
         while (job := jobs.get()) is not None:
+            busy.add(job)
             job()
+            busy.discard(job)
 
 
 def _report(job: Callable[[], object], results: list[bool], event: threading.Event) -> Callable[[], None]:
     def run() -> None:
         try:
-            with guard.swallow("crew.job"):
+            with guard.contain("crew.job"):
                 results.append(job() is not False)
         finally:
             event.set()

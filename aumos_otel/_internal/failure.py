@@ -1,18 +1,26 @@
-"""How an exception is told on a span."""
+"""How an exception is told on a span, whatever its own ``__str__`` does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import traceback
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import Status, StatusCode
 
-from aumos_otel.semconv import attributes
+from aumos_otel import guard
+from aumos_otel._internal import plain
+from aumos_otel.semconv import attributes, events
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from opentelemetry.trace import Span
 
 #: asyncio's and trio's; compared by name, so that neither needs to be imported.
 _CANCELLATIONS = {"CancelledError", "Cancelled"}
+
+#: Exceptions of one chain that are looked at.
+_CHAIN: Final = 64
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -31,15 +39,67 @@ def error_type(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def is_plain(error: BaseException) -> bool:
+    """Whether the text of ``error`` comes from builtins alone, so that asking for it can neither raise nor hang."""
+    kind = type(error)
+    return kind.__module__ == "builtins" and all(type(argument) in plain.SCALARS for argument in error.args)
+
+
+def message(error: BaseException) -> str:
+    """``str(error)``, or a few words where that raises or takes too long."""
+    return str(error) if is_plain(error) else plain.text(error)
+
+
+def stacktrace(error: BaseException) -> str:
+    """The traceback with its causes; without their messages where those take too long."""
+    suspects = [link for link in _chain(error) if not is_plain(link)]
+    if not suspects:
+        return "".join(traceback.format_exception(error))
+    try:
+        return "".join(plain.ask(lambda: traceback.format_exception(error), *suspects))
+    except BaseException as problem:
+        if guard.is_control_flow(type(problem)):
+            raise
+    return "".join([*traceback.format_tb(error.__traceback__), f"{error_type(error)}: {message(error)}\n"])
+
+
+def description(error: BaseException) -> str:
+    """What the status of a span says."""
+    return f"{type(error).__name__}: {message(error)}"
+
+
+def attributes_of(error: BaseException) -> dict[str, Any]:
+    """What a record says of ``error``: type, message, stack trace."""
+    return {
+        attributes.EXCEPTION_TYPE: error_type(error),
+        attributes.EXCEPTION_MESSAGE: message(error),
+        attributes.EXCEPTION_STACKTRACE: stacktrace(error),
+    }
+
+
+def event(error: BaseException, *, escaped: bool = False) -> dict[str, Any]:
+    """Attributes of the event of a span that tells of ``error``."""
+    return {**attributes_of(error), attributes.EXCEPTION_ESCAPED: str(escaped)}
+
+
 def record(span: Span, error: BaseException) -> None:
     """Put ``error`` on ``span``: type, exception event, status."""
     if not span.is_recording():
         return
     span.set_attribute(attributes.ERROR_TYPE, error_type(error))
-    try:
-        description = f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - the __str__ of a user's exception may raise anything
-        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
-        return
-    span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, description))
+    span.add_event(events.EXCEPTION, event(error))
+    span.set_status(Status(StatusCode.ERROR, description(error)))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what a traceback prints before it, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting and len(seen) < _CHAIN:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting += link.exceptions
+        waiting += [before for before in (link.__cause__, link.__context__) if before is not None]

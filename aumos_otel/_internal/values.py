@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 Parser = Callable[[Any], Any]
@@ -84,6 +84,21 @@ def names(value: Any) -> tuple[str, ...]:
     raise ValueError("a list of names")
 
 
+def members(*allowed: str) -> Parser:
+    """A list of names, all of them among a few."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        try:
+            chosen = tuple(dict.fromkeys(word.lower() for word in names(value)))
+        except ValueError:
+            chosen = ()
+        if not chosen or not set(chosen) <= set(allowed):
+            raise ValueError("one or more of " + ", ".join(allowed))
+        return chosen
+
+    return parse
+
+
 def readable_file(value: Any) -> str:
     """The path of a file that can be read."""
     if isinstance(value, (str, os.PathLike)) and os.access(value, os.R_OK) and Path(value).is_file():
@@ -103,6 +118,18 @@ def mapping(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return dict(value)
     raise ValueError("a mapping with string keys")
+
+
+def mapping_to(parse: Parser) -> Parser:
+    """A mapping with string keys, whose values all pass ``parse``."""
+
+    def parse_all(value: Any) -> Mapping[str, Any]:
+        try:
+            return {key: parse(content) for key, content in mapping(value).items()}
+        except ValueError as error:
+            raise ValueError(f"a mapping of strings to {error}") from None
+
+    return parse_all
 
 
 def headers(value: Any) -> Mapping[str, str]:
@@ -153,6 +180,13 @@ def signal_name(value: Any) -> str:
 def anything(value: Any) -> Any:
     """A value that its consumer checks."""
     return value
+
+
+def function(value: Any) -> Callable[..., Any]:
+    """Something that can be called."""
+    if callable(value):
+        return cast("Callable[..., Any]", value)
+    raise ValueError("a function")
 
 
 def instances(*methods: str) -> Parser:

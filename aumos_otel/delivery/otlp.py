@@ -16,6 +16,7 @@ from aumos_otel.errors import ConfigError
 
 if TYPE_CHECKING:
     from aumos_otel.config import Signal
+    from aumos_otel.delivery.outcome import Transport
     from aumos_otel.delivery.target import Target
 
 _CLASSES: dict[tuple[str, Signal], tuple[str, str]] = {
@@ -52,6 +53,47 @@ def build_exporter(target: Target) -> Any:
     if target.protocol == "http/protobuf" and "headers" in target.options:
         _compat.use_only_headers(exporter, target.options["headers"])
     return exporter
+
+
+def build_transport(target: Target) -> Transport:
+    """Our own transport for ``target``; it connects on the first request, not now.
+
+    Raises:
+        ConfigError: a certificate, key or credential provider cannot be used.
+    """
+    try:
+        return _transport(target)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"OTLP transport for {target.signal} ({target.protocol})",
+            seen=f"{type(error).__name__}: {error}",
+            expected="certificate and key files that can be used",
+            remedy="correct OTEL_EXPORTER_OTLP_*CERTIFICATE and CLIENT_KEY, or unset them",
+        ) from error
+
+
+def _transport(target: Target) -> Transport:
+    if target.tls and "client_key" in target.options and "client_certificate" not in target.options:
+        raise ConfigError(
+            "OTEL_EXPORTER_OTLP_*CLIENT_KEY",
+            seen=target.options["client_key"],
+            expected="OTEL_EXPORTER_OTLP_*CLIENT_CERTIFICATE beside it",
+            remedy="set both, or neither",
+        )
+    credentials = _credentials(target) if target.tls or target.protocol != "grpc" else None
+    if target.protocol == "grpc":
+        from aumos_otel.delivery.grpc import GRPCTransport  # noqa: PLC0415 - loads grpcio
+
+        return GRPCTransport(target, credentials)
+    if credentials is not None:
+        from aumos_otel.delivery.session import SessionTransport  # noqa: PLC0415 - loads requests
+
+        return SessionTransport(target, credentials)
+    from aumos_otel.delivery.http import HTTPTransport  # noqa: PLC0415 - another target may not need it
+
+    return HTTPTransport(target)
 
 
 def _http_options(target: Target) -> dict[str, Any]:

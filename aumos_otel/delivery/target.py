@@ -10,9 +10,10 @@ The AumOS rules for endpoints meet the specification's variables here:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aumos_otel._internal.values import choice, endpoint, number, readable_file
 from aumos_otel.errors import ConfigError
@@ -29,8 +30,35 @@ DEFAULT_TIMEOUT: Final = 10.0
 #: A larger OTEL_EXPORTER_OTLP_TIMEOUT is in milliseconds.
 LONGEST_IN_SECONDS: Final = 300
 
-_DEFAULT_PORTS: dict[Protocol, int] = {"grpc": 4317, "http/protobuf": 4318}
-_PROTOCOL_OF_PORT: dict[int, Protocol] = {port: protocol for protocol, port in _DEFAULT_PORTS.items()}
+_DEFAULT_PORTS: dict[Protocol, int] = {"grpc": 4317, "http/protobuf": 4318, "http/json": 4318}
+_PROTOCOL_OF_PORT: dict[int, Protocol] = {4317: "grpc", 4318: "http/protobuf"}
+_PROTOCOL = choice(*_DEFAULT_PORTS)
+_COMPRESSION = choice("gzip", "deflate", "zstd", "none")
+
+#: The statuses of gRPC but OK.
+_CODES = frozenset(
+    [
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ]
+)
+#: What HTTP takes as the name of a header; gRPC takes fewer.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_METADATA_NAME = re.compile(r"(?!.*-bin$)[0-9a-z_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +68,8 @@ class Target:
     ``url`` is what the transport gets: a full URL for HTTP, ``scheme://host:port`` for grpc.
     ``source`` says where the endpoint came from.  ``options`` may hold ``headers``, ``timeout`` in
     seconds, ``compression``, the files ``certificate``, ``client_key`` and ``client_certificate``,
-    and the name of a ``credential_provider``.  Headers that are not there the transport reads from
-    its OTEL_* variables.
+    the name of a ``credential_provider``, and ``retryable_codes``, names of gRPC statuses that stand in
+    the place of the specification's.
     """
 
     signal: Signal
@@ -76,7 +104,7 @@ def resolve(
     """
     wanted, as_is, source = _endpoint(otlp, signal, environ, sources, local)
     spoken = "http/protobuf" if local is not None and source == _by_file(local) else None
-    wanted_protocol = spoken or otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
+    wanted_protocol = spoken or otlp.protocol or _variable(environ, signal, "PROTOCOL", _PROTOCOL)
     parts = urlsplit(wanted if "://" in wanted else f"//{wanted}")
     protocol = _protocol(parts.scheme, parts.port, wanted_protocol, explicit=otlp.protocol is not None)
     tls = parts.scheme in ("https", "grpcs")
@@ -84,10 +112,10 @@ def resolve(
         tls = _variable(environ, signal, "INSECURE", choice("true", "false")) == "false"
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
     netloc = f"{host}:{parts.port or (443 if tls and parts.scheme == 'https' else _DEFAULT_PORTS[protocol])}"
-    if parts.scheme in ("http", "https") and parts.port is None and protocol == "http/protobuf":
+    if parts.scheme in ("http", "https") and parts.port is None and protocol != "grpc":
         netloc = f"{host}"
     url = f"{'https' if tls else 'http'}://{netloc}"
-    if protocol == "http/protobuf":
+    if protocol != "grpc":
         url += parts.path if as_is else f"{parts.path.rstrip('/')}/v1/{signal}"
         url += f"?{parts.query}" if parts.query else ""
     return Target(signal, protocol, url, tls, source, _options(otlp, signal, environ, protocol, longest))
@@ -107,7 +135,7 @@ def _endpoint(
             return str(_parsed(variable, value, endpoint)), as_is, variable
     if local is not None:
         return local.otlp, False, _by_file(local)
-    protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", choice("http/protobuf", "grpc"))
+    protocol = otlp.protocol or _variable(environ, signal, "PROTOCOL", _PROTOCOL)
     return f"http://localhost:{_DEFAULT_PORTS[cast('Protocol', protocol or 'http/protobuf')]}", False, "default"
 
 
@@ -120,24 +148,29 @@ def _protocol(scheme: str, port: int | None, wanted: str | None, *, explicit: bo
         return "grpc"
     if explicit or (wanted and (scheme or port not in _PROTOCOL_OF_PORT)):
         return cast("Protocol", wanted)
-    if port in _PROTOCOL_OF_PORT:
-        return _PROTOCOL_OF_PORT[port]
-    return "http/protobuf"
+    found = _PROTOCOL_OF_PORT.get(port or 0, "http/protobuf")
+    return "http/json" if found != "grpc" and wanted == "http/json" else found
 
 
 def _options(
     otlp: OTLP, signal: Signal, environ: Mapping[str, str], protocol: Protocol, longest: float
 ) -> dict[str, Any]:
     timeout = otlp.timeout or _variable(environ, signal, "TIMEOUT", _timeout) or DEFAULT_TIMEOUT
-    compression = otlp.compression or _variable(environ, signal, "COMPRESSION", choice("gzip", "deflate", "none"))
+    compression = otlp.compression or _variable(environ, signal, "COMPRESSION", _COMPRESSION)
+    if protocol == "grpc" and compression == "zstd":
+        raise ConfigError(
+            "otlp.compression", seen="zstd", expected="gzip or none over grpc", remedy="choose gzip, or http/protobuf"
+        )
+    headers = otlp.headers if otlp.headers is not None else _variable(environ, signal, "HEADERS", _pairs)
     given = {
-        "headers": otlp.headers,
+        "headers": None if headers is None else _checked(headers, protocol),
         "timeout": min(timeout, longest),
         "compression": compression or "none",
         "certificate": otlp.certificate or _variable(environ, signal, "CERTIFICATE", readable_file),
         "client_key": _variable(environ, signal, "CLIENT_KEY", readable_file),
         "client_certificate": _variable(environ, signal, "CLIENT_CERTIFICATE", readable_file),
         "credential_provider": _credential_provider(environ, signal, protocol),
+        "retryable_codes": _retryable_codes(environ) if protocol == "grpc" else None,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -153,6 +186,52 @@ def _timeout(value: str) -> float:
         return float("inf")
     seconds: float = given if given <= LONGEST_IN_SECONDS else given / 1000
     return seconds
+
+
+def _pairs(value: str) -> dict[str, str]:
+    """``key=value,…`` with percent-encoded parts, as the specification has it; a value may hold further ``=``."""
+    pairs = {}
+    for part in filter(str.strip, value.split(",")):
+        name, equals, content = part.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("key=value pairs, separated by commas, with percent-encoded values")
+        pairs[unquote(name).strip().lower()] = unquote(content).strip()
+    return pairs
+
+
+def _checked(headers: Mapping[str, str], protocol: Protocol) -> Mapping[str, str]:
+    """Headers that can go over the wire; the values are secrets and stay out of the error.
+
+    Raises:
+        ConfigError: a name or a value has characters that are not allowed.
+    """
+    grpc = protocol == "grpc"
+    allowed = _METADATA_NAME if grpc else _HEADER_NAME
+    for name, value in headers.items():
+        plain = value.isprintable() and all(ord(char) < (127 if grpc else 256) for char in value)
+        if not allowed.fullmatch(name) or not plain:
+            raise ConfigError(
+                "OTLP headers",
+                seen=name if plain else f"{name} with a value that is not plain text",
+                expected="names of letters, digits and hyphens, and values without control characters",
+                remedy="correct headers= or OTEL_EXPORTER_OTLP_*HEADERS; percent-encode what is special",
+            )
+    return headers
+
+
+def _retryable_codes(environ: Mapping[str, str]) -> frozenset[str] | None:
+    variable = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
+    value = environ.get(variable, "")
+    codes = frozenset(code.strip().upper() for code in value.split(",") if code.strip())
+    if codes <= _CODES:
+        return codes or None
+    unknown = ", ".join(sorted(codes - _CODES))
+    raise ConfigError(
+        variable,
+        seen=value,
+        expected=f"gRPC statuses, not {unknown}",
+        remedy="name some such as UNAVAILABLE, or unset it",
+    )
 
 
 def _credential_provider(environ: Mapping[str, str], signal: Signal, protocol: Protocol) -> str | None:

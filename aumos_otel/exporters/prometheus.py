@@ -26,6 +26,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 from prometheus_client.core import Metric, Sample
 
 from aumos_otel import guard
+from aumos_otel._internal import forking
 from aumos_otel._internal.listeners import owner_of
 from aumos_otel.exporters import exposition
 
@@ -180,6 +181,10 @@ class Problems:
 
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
+        self._renew_lock()
+        forking.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def __call__(self, sentence: str) -> None:
@@ -203,6 +208,10 @@ class _Collector:
     def __init__(self, reader: PrometheusReader, problems: Problems) -> None:
         self._reader = reader
         self._problems = problems
+        self._renew_lock()
+        forking.in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def describe(self) -> list[Metric]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from aumos_otel import _compat, guard
+from aumos_otel._internal import forking
 from aumos_otel.instrumentation import registry
 from aumos_otel.instrumentation.identity import HeaderIdentity, from_headers
 from aumos_otel.instrumentation.registry import Report, Switches
@@ -64,6 +65,14 @@ class _State:
 _lock = threading.RLock()
 _state: _State | None = None
 _hooked: set[str] = set()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+forking.in_child(_renew_lock)
 
 
 def enable(

@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanKind
 
 from aumos_otel import context, guard
 from aumos_otel.instrumentation import conventions, routes
+from aumos_otel.processors import border
 from aumos_otel.semconv import attributes as names
 from aumos_otel.semconv import metrics as metric_names
 
@@ -320,8 +321,9 @@ def _is_traced(parent: otel_context.Context) -> bool:
     current = trace.get_current_span()
     if not conventions.is_foreign(current, SpanKind.SERVER):
         return False
-    remote, above = trace.get_current_span(parent).get_span_context(), getattr(current, "parent", None)
-    return not remote.is_valid or (above is not None and above.span_id == remote.span_id)
+    remote = border.stranger(parent) or trace.get_current_span(parent).get_span_context()
+    above = [getattr(current, "parent", None), *(link.context for link in getattr(current, "links", ()))]
+    return not remote.is_valid or any(span is not None and span.span_id == remote.span_id for span in above)
 
 
 async def _run_bounded(job: Callable[[], object], seconds: float) -> None:

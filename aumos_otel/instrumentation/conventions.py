@@ -16,6 +16,7 @@ from opentelemetry.util.http import (
 )
 
 from aumos_otel.errors import ConfigError
+from aumos_otel.processors.border import REDACTED
 from aumos_otel.semconv import attributes as names
 from aumos_otel.semconv import metrics as metric_names
 from aumos_otel.semconv import spans as span_names
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from aumos_otel.semconv.metrics import Metric
-
-REDACTED: Final = "REDACTED"
 
 #: The method of a request that is none of the known ones, as the semantic conventions spell it.
 OTHER_METHOD: Final = "_OTHER"

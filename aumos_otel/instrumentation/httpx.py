@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from aumos_otel import guard
 from aumos_otel.instrumentation import conventions
+from aumos_otel.processors import border
 from aumos_otel.semconv import attributes as names
 from aumos_otel.semconv import metrics as metric_names
 
@@ -122,7 +123,7 @@ class Call:
         )
         self._context = trace.set_span_in_context(self._span)
         with guard.swallow("instrumentation.httpx"):
-            propagate.inject(request.headers, self._context)
+            propagate.inject(request.headers, border.towards(self._context, request.url.host))
         self._started = perf_counter()
 
     def __enter__(self) -> None:

@@ -1,4 +1,4 @@
-"""Message content under a policy: nothing, its fingerprints, or all of it; always as safe JSON.
+"""Message content under a policy: nothing, its fingerprints, without secrets, or all; always as safe JSON.
 
 Messages hold whatever the user and the client put there: other classes' objects, cycles, lone
 surrogates, images of many megabytes.  What comes out is compact JSON that every backend can
@@ -8,23 +8,25 @@ store: no NUL, no lone surrogate, no NaN, bounded in size.
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from pathlib import PurePath
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
+from aumos_otel.redaction.content import NONE, POLICIES, dumps, hashed, sha256
 from aumos_otel.semconv import attributes as attr
 
 from .shapes.fields import get, text
 from .shapes.messages import Message, to_messages
 
-#: The policy that captures nothing; the others have names in the registry.
-NONE = "none"
+if TYPE_CHECKING:
+    from aumos_otel.redaction import Plain
+    from aumos_otel.redaction.policy import Redactor
 
 #: Longest text that is kept whole, in characters.
 TEXT_LIMIT = 256 * 1024
@@ -34,11 +36,6 @@ TOTAL_LIMIT = 1024 * 1024
 
 _DEPTH_LIMIT = 32
 _NODE_COST = 8  # characters that a value costs beside its text, so that many small ones are bounded too
-_LABEL_LIMIT = 128
-
-#: The keys that "hash" keeps: they say what a message or part is, not what is in it.
-_MESSAGE_KEYS = ("role", "finish_reason")
-_PART_KEYS = ("type", "id", "name", "modality", "mime_type")
 
 #: Values whose str is their content.
 _SPELLED = (date, time, Decimal, PurePath, UUID)
@@ -50,17 +47,18 @@ def render(messages: object, policy: str) -> str | None:
     Args:
         messages: a list of messages, of parts or of tool definitions.
         policy: ``none``, ``hash`` (roles, types, ids and tool names stay, everything else
-            becomes ``sha256:<hex>,<characters>``) or ``full``.
+            becomes ``sha256:<hex>,<characters>``), ``redacted`` (secrets and personal data are
+            masked inside the parts) or ``full``.
 
     Raises:
-        ValueError: any other policy; `configure()` refuses ``redacted`` before.
+        ValueError: any other policy.
 
     >>> from aumos_otel.llm.content import render
     >>> render([{"role": "user", "parts": [{"type": "text", "content": "hi"}]}], "full")
     '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]'
     """
     shown = plain(messages, policy)
-    return None if shown is None else _dumps(shown)
+    return None if shown is None else dumps(shown)
 
 
 def input_from(value: object) -> list[Message] | None:
@@ -81,44 +79,28 @@ def _messages(value: object, role: str) -> list[Message] | None:
 
 def plain(messages: object, policy: str) -> list[object] | None:
     """The same as `render`, as plain dicts and lists; for an event, whose attributes have structure."""
-    if policy not in (NONE, attr.AUMOS_LLM_CONTENT_POLICY_HASH, attr.AUMOS_LLM_CONTENT_POLICY_FULL):
-        raise ValueError(f"content policy: got {policy!r}, expected none, hash or full; pass one of them")
+    if policy not in POLICIES:
+        raise ValueError(f"content policy: got {policy!r}, expected none, hash, redacted or full; pass one of them")
     if policy == NONE or messages is None:
         return None
     entries = messages if isinstance(messages, list | tuple) else [messages]
     if policy == attr.AUMOS_LLM_CONTENT_POLICY_HASH:
-        entries = [_hashed(entry) for entry in _Plain(None).sequence(entries)]
+        entries = [hashed(entry) for entry in _Plain(None).sequence(entries)]
+    elif policy == attr.AUMOS_LLM_CONTENT_POLICY_REDACTED:
+        # Before anything is cut, or half a secret would stay at the cut and be told from a word no more.
+        redacted = _redactor().value(attr.GEN_AI_INPUT_MESSAGES, cast("Plain", _Plain(None).sequence(entries)))
+        entries = redacted if isinstance(redacted, list) else [redacted]
     return _Plain(TEXT_LIMIT).sequence(entries) or None
 
 
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+@functools.cache
+def _redactor() -> Redactor:
+    """What the policy ``redacted`` means where messages are captured: secrets and personal data are masked."""
+    # Its patterns are loaded by those who ask for them alone.
+    from aumos_otel.config import RedactionOptions  # noqa: PLC0415 - see above
+    from aumos_otel.redaction.policy import Redactor  # noqa: PLC0415 - see above
 
-
-def _hashed(entry: object) -> object:
-    """One message, part or tool definition with everything but its structure digested."""
-    if not isinstance(entry, dict):
-        return _digest(entry)
-    kept = _MESSAGE_KEYS if "role" in entry else _PART_KEYS
-    hashed: dict[str, object] = {}
-    for key, value in entry.items():
-        if key == "parts" and isinstance(value, list):
-            hashed[key] = [_hashed(part) for part in value]
-        elif value is None or (key in kept and isinstance(value, str) and len(value) <= _LABEL_LIMIT):
-            hashed[key] = value
-        else:
-            hashed[key] = _digest(value)
-    return hashed
-
-
-def _digest(value: object) -> str:
-    """``sha256:<hex>,<characters>`` of a text, or of the JSON of anything else."""
-    words = value if isinstance(value, str) else _dumps(value)
-    return f"sha256:{_sha256(words)},{len(words)}"
-
-
-def _sha256(words: str) -> str:
-    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
+    return Redactor(RedactionOptions(personal="mask").resolve({}, {}, {}))
 
 
 class _Plain:
@@ -190,7 +172,7 @@ class _Plain:
                 break
             words = text(key)
             name = self.value(key) if words is None else words
-            taken[self._text(name if isinstance(name, str) else _dumps(name))] = self.value(value)
+            taken[self._text(name if isinstance(name, str) else dumps(name))] = self.value(value)
         return taken
 
     def _text(self, words: str) -> str:
@@ -200,7 +182,7 @@ class _Plain:
         self._left -= min(len(words), room)
         if len(words) <= room:
             return _clean(words)
-        return f"{_clean(words[:room])}… (len {len(words)}, sha256 {_sha256(words)})"
+        return f"{_clean(words[:room])}… (len {len(words)}, sha256 {sha256(words)})"
 
 
 def _number(value: object) -> object:

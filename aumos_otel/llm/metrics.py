@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics
 
+from aumos_otel._internal import forking
 from aumos_otel._internal.per_provider import PerProvider
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv import metrics as names
@@ -157,6 +158,16 @@ def _create(metric: Metric) -> Any:
     return meter.create_histogram(
         metric.name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.buckets
     ).record
+
+
+def _start_over() -> None:
+    """In a forked child: the calls so far were the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _counts.get().clear()
+
+
+forking.in_child(_start_over)
 
 
 def _count(what: str, by: int) -> None:

@@ -6,6 +6,7 @@ transaction, and only then answers each sender.  So an acknowledged record is in
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import operator
@@ -20,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from aumos_otel.errors import LocalBackendError
 from aumos_otel.local import records, schema, wire
 from aumos_otel.local.queries import Reader
+from aumos_otel.semconv import attributes as names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +64,8 @@ _TRACE_FIELDS: Final = operator.itemgetter(
 _INSERT_SPAN: Final = _insert("spans", (*records.SPAN_COLUMNS, "resource_id", "scope_id"))
 _INSERT_LOG: Final = _insert("logs", (*records.LOG_COLUMNS, "resource_id", "scope_id"))
 _INSERT_POINT: Final = _insert("points", ("series_id", *records.POINT_COLUMNS))
+#: An attribute of a record's resource.
+_IN_RESOURCE: Final = "(SELECT json_extract(resources.attributes, ?) FROM resources WHERE resources.id = resource_id)"
 _WIDEN_TRACE: Final = """
 INSERT INTO traces (trace_id, start_ns, end_ns, has_error, has_llm) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (trace_id) DO UPDATE SET
@@ -149,6 +154,27 @@ class Store(Reader):
                 429, f"{MAX_WAITING} requests wait for the database; send again later", retry_after=_RETRY_AFTER
             ) from None
         return work.answer
+
+    def erase(self, tenant: str | None, user: str | None) -> int:
+        """Delete what carries a tenant, a user, or both where both are given; returns how many records.
+
+        The bytes are overwritten.  Another process may write the file meanwhile.
+
+        Raises:
+            LocalBackendError: the file cannot be written, or belongs to another program.
+        """
+        with suppress_instrumentation():
+            connection, _note = schema.open_for_writing(self.path)
+            with contextlib.closing(connection):
+                try:
+                    return _erase(connection, tenant, user)
+                except sqlite3.Error as error:
+                    raise LocalBackendError(
+                        f"database {self.path}",
+                        seen=f"{type(error).__name__}: {error}",
+                        expected="a file that can be written",
+                        remedy="run it again; stop `aumos-otel ui` if it holds the file",
+                    ) from error
 
     def _open_file(self) -> sqlite3.Connection:
         self._connection, note = schema.open_for_writing(self.path)
@@ -315,6 +341,36 @@ def _widen(traces: dict[str, tuple[int, int, bool, bool]], rows: list[tuple[Any,
         if known is not None:
             start, end, error, llm = min(start, known[0]), max(end, known[1]), error or known[2], llm or known[3]
         traces[trace_id] = (start, end, error, llm)
+
+
+def _erase(connection: sqlite3.Connection, tenant: str | None, user: str | None) -> int:
+    """Delete the records, and blank what names their subject in the rows that they shared.
+
+    Shared rows keep their ids: a process that writes the file remembers them.
+    """
+    wanted = {names.AUMOS_TENANT_ID: tenant, names.USER_ID: user}
+    subject = [(f'$."{name}"', value) for name, value in wanted.items() if value]
+    own = " AND ".join(["CAST(json_extract(attributes, ?) AS TEXT) = ?"] * len(subject))
+    own_arguments = [item for pair in subject for item in pair]
+    # A part of the subject may stand in the resource, the rest in the record.
+    either = " AND ".join([f"CAST(coalesce(json_extract(attributes, ?), {_IN_RESOURCE}) AS TEXT) = ?"] * len(subject))
+    arguments = [item for name, value in subject for item in (name, name, value)]
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    removed = 0
+    for table, condition in (
+        ("spans", either),
+        ("logs", either),
+        ("points", f"series_id IN (SELECT id FROM series WHERE {either})"),  # noqa: S608 - names of our own
+    ):
+        removed += connection.execute(f"DELETE FROM {table} WHERE {condition}", arguments).rowcount  # noqa: S608 - same
+    for table, condition, values in (("series", either, arguments), ("resources", own, own_arguments)):
+        blank = f"UPDATE {table} SET attributes = json_object('erased', id) WHERE {condition}"  # noqa: S608 - same
+        connection.execute(blank, values)
+    connection.execute("DELETE FROM traces WHERE trace_id NOT IN (SELECT trace_id FROM spans)")
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return removed
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

@@ -11,7 +11,10 @@ import wrapt
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits, LogRecordProcessor
 
 from aumos_otel import _compat, guard
-from aumos_otel.processors.logs import LogIdentityProcessor, StandardLibraryHandler
+from aumos_otel._internal.diagnostics import Throttle
+from aumos_otel.processors.foreign import LogRecordProcessors, guarded_log_record_processor
+from aumos_otel.processors.log_handler import StandardLibraryHandler
+from aumos_otel.processors.logs import LogIdentityProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +38,7 @@ def build(
     provider = LoggerProvider(
         resource=resource,
         shutdown_on_exit=False,
+        multi_log_record_processor=LogRecordProcessors(),
         log_record_limits=_limits(quantities),
         **_compat.logger_configurator(environ),
     )
@@ -60,7 +64,9 @@ def attach(
     provider: LoggerProvider, exporting: Sequence[LogRecordProcessor], extra: Sequence[LogRecordProcessor]
 ) -> None:
     """Add our processors to a provider, also to one that somebody else made."""
-    for processor in (LogIdentityProcessor(), *extra, *exporting):
+    _compat.survive_forks(provider)
+    guarded = [guarded_log_record_processor(processor) for processor in extra]
+    for processor in (LogIdentityProcessor(), *guarded, *exporting):
         provider.add_log_record_processor(processor)
 
 
@@ -136,7 +142,7 @@ class _LastResort(logging.Handler):
     def _is_handled(self, name: str) -> bool:
         logger: logging.Logger | None = logging.getLogger(name)
         while logger is not None:
-            if any(handler not in self._ours for handler in logger.handlers):
+            if any(handler not in self._ours and not isinstance(handler, Throttle) for handler in logger.handlers):
                 return True
             logger = logger.parent
         return False

@@ -54,6 +54,7 @@ def build(
         **_compat.meter_configurator(environ),
     )
     _compat.enable(provider)
+    _compat.survive_forks(provider)
     return provider
 
 

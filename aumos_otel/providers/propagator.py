@@ -1,64 +1,98 @@
 """How context crosses process borders: W3C trace context and baggage by default.
 
-Baggage goes only to hosts on the allow-list (`baggage_hosts`): it carries identity, and the
-stock propagator hands it to every server on the internet that is called.
+The chosen propagators read and write the headers; what they may is the `Border`'s to say, since
+the stock ones hand trace and baggage to every server on the internet, and take both from
+everybody.
 """
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.propagators.textmap import CarrierT, Setter, TextMapPropagator, default_setter
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.context import Context, get_current
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from aumos_otel import guard
 from aumos_otel._internal.entry_points import load_entry_point
-from aumos_otel.semconv import attributes
+from aumos_otel.config import PropagationOptions
+from aumos_otel.processors.border import Border
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opentelemetry.context import Context
-
 _GROUP: Final = "opentelemetry_propagator"
 
 
-class ScopedBaggagePropagator(W3CBaggagePropagator):
-    """W3C baggage, sent to allowed hosts only."""
+class BorderPropagator(TextMapPropagator):
+    """The propagators by name, held to what may cross the border.
 
-    def __init__(self, hosts: Sequence[str]) -> None:
-        self._hosts = tuple(host.lower() for host in hosts)
+    Every propagator but that of W3C baggage counts as one of trace context; baggage that it sends
+    along, as Jaeger's does, is held to the rules of baggage.
+    """
+
+    def __init__(self, inner: Sequence[TextMapPropagator], border: Border) -> None:
+        self._inner = tuple(inner)
+        self._border = border
+
+    @property
+    def fields(self) -> set[str]:
+        """The headers that may be written."""
+        return {field for propagator in self._inner for field in propagator.fields}
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
     ) -> None:
-        """Write the baggage header unless the call goes to a host that is not allowed."""
-        if self._allowed(context):
-            super().inject(carrier, context, setter)
+        """Write what the host of this call may see."""
+        context = get_current() if context is None else context
+        with guard.swallow("providers.propagator"):
+            traced = self._border.may_trace(context)
+            context = self._border.outward(context)
+            for propagator in self._inner:
+                if traced or isinstance(propagator, W3CBaggagePropagator):
+                    with guard.shield("providers.propagator.inject"):
+                        propagator.inject(carrier, context, setter)
 
-    def _allowed(self, context: Context | None) -> bool:
-        span = get_current_span(context)
-        if not isinstance(span, ReadableSpan):
-            # No span: the user injects by hand.  A span that is not recorded does not know its host.
-            return not span.get_span_context().is_valid
-        if span.kind is not SpanKind.CLIENT:
-            return True
-        host = str((span.attributes or {}).get(attributes.SERVER_ADDRESS, "")).lower()
-        return any(fnmatchcase(host, pattern) for pattern in self._hosts)
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        """Read what is taken from this client."""
+        before = get_current() if context is None else context
+        with guard.swallow("providers.propagator"):
+            after = before
+            for propagator in self._inner:
+                with guard.shield("providers.propagator.extract"):
+                    after = propagator.extract(carrier, after, getter)
+            return self._border.inward(before, after)
+        return before
 
 
-def install(names: Sequence[str], baggage_hosts: Sequence[str]) -> None:
+def install(names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions | None = None) -> None:
     """Make the named propagators the global ones, also where telemetry is disabled, as the specification says."""
-    propagate.set_global_textmap(build(names, baggage_hosts))
+    propagate.set_global_textmap(build(names, baggage_hosts, options))
 
 
-def build(names: Sequence[str], baggage_hosts: Sequence[str]) -> TextMapPropagator:
+def build(
+    names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions | None = None
+) -> TextMapPropagator:
     """The propagators by name: tracecontext, baggage, b3, b3multi, jaeger, … or none.
+
+    Args:
+        names: of the propagators.
+        baggage_hosts: hosts that get baggage where ``options`` name none.
+        options: what may cross the border, resolved; None for the defaults.
 
     Raises:
         ConfigError: a name that no installed package registers.
@@ -68,9 +102,10 @@ def build(names: Sequence[str], baggage_hosts: Sequence[str]) -> TextMapPropagat
         if name == "none":
             continue
         if name == "baggage":
-            chosen.append(ScopedBaggagePropagator(baggage_hosts))
+            chosen.append(W3CBaggagePropagator())
         elif name == "tracecontext":  # the default must not cost a search through all installed distributions
             chosen.append(TraceContextTextMapPropagator())
         else:
             chosen.append(load_entry_point(_GROUP, name, "OTEL_PROPAGATORS")())
-    return CompositePropagator(chosen)
+    options = PropagationOptions().resolve({}, {}, {}) if options is None else options
+    return BorderPropagator(chosen, Border.of(options, baggage_hosts))

@@ -14,11 +14,12 @@ from opentelemetry.sdk.trace.sampling import (
     ParentBased,
     Sampler,
     SamplingResult,
-    TraceIdRatioBased,
 )
 
+from aumos_otel import guard
 from aumos_otel._internal.entry_points import load_entry_point
 from aumos_otel.errors import ConfigError
+from aumos_otel.providers.roots import ByRoute, ConsistentRatio, RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,31 +35,27 @@ _PLAIN: Final[dict[str, Sampler]] = {
     "parentbased_always_off": DEFAULT_OFF,
 }
 _RATIO: Final = ("traceidratio", "parentbased_traceidratio")
+_SHARES: Final = ("ratio", "rate", "routes")
 
 
 def build(options: SamplingOptions, environ: Mapping[str, str], sources: dict[str, str]) -> Sampler:
-    """The sampler: the argument, else a ratio, else OTEL_TRACES_SAMPLER, else parentbased_always_on.
+    """The sampler: the argument, else ratio, rate and routes, else OTEL_TRACES_SAMPLER, else parentbased_always_on.
 
     Raises:
-        ConfigError: both a sampler and a ratio were given, or the sampler is neither a name nor a `Sampler`.
+        ConfigError: a sampler was given beside ratio, rate or routes, or is neither a name nor a `Sampler`.
     """
-    if options.sampler is not None and options.ratio is not None and sources["sampling.ratio"] == "argument":
-        raise ConfigError(
-            "sampling", seen="both sampler and ratio", expected="one of them", remedy="leave one of the two out"
-        )
-    if isinstance(options.sampler, str):
-        return _named(options.sampler, environ, ratio=options.ratio, subject="sampling.sampler")
     if options.sampler is not None:
-        if not isinstance(options.sampler, Sampler):
+        beside = [name for name in _SHARES if sources.get(f"sampling.{name}") == "argument"]
+        if beside:
             raise ConfigError(
-                "sampling.sampler",
-                seen=options.sampler,
-                expected="a name or an opentelemetry.sdk.trace.sampling.Sampler",
-                remedy="pass ratio=0.1 for a share of all traces",
+                "sampling",
+                seen=f"both sampler and {' and '.join(beside)}",
+                expected="one of them",
+                remedy="leave one of the two out",
             )
-        return options.sampler
-    if options.ratio is not None:
-        return ParentBased(TraceIdRatioBased(options.ratio))
+        return _given(options.sampler, environ, options.ratio)
+    if options.ratio is not None or options.rate is not None or options.routes:
+        return ParentBased(_root(options))
     name = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     sources["sampling.sampler"] = "OTEL_TRACES_SAMPLER" if name else "default"
     if not name:
@@ -71,13 +68,33 @@ def build(options: SamplingOptions, environ: Mapping[str, str], sources: dict[st
         return DEFAULT_ON
 
 
+def _given(sampler: object, environ: Mapping[str, str], ratio: float | None) -> Sampler:
+    if isinstance(sampler, str):
+        return _named(sampler, environ, ratio=ratio, subject="sampling.sampler")
+    if isinstance(sampler, Sampler):
+        return sampler
+    raise ConfigError(
+        "sampling.sampler",
+        seen=sampler,
+        expected="a name or an opentelemetry.sdk.trace.sampling.Sampler",
+        remedy="pass ratio=0.1 for a share of all traces",
+    )
+
+
+def _root(options: SamplingOptions) -> Sampler:
+    root: Sampler = ALWAYS_ON if options.ratio is None else ConsistentRatio(options.ratio)
+    if options.routes:
+        root = ByRoute({pattern: ConsistentRatio(share) for pattern, share in options.routes.items()}, root)
+    return root if options.rate is None else RateLimit(root, options.rate)
+
+
 def _named(name: str, environ: Mapping[str, str], *, ratio: float | None, subject: str) -> Sampler:
     name = name.strip().lower()
     if name in _PLAIN:
         return _PLAIN[name]
     argument = environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
     if name in _RATIO:
-        root = TraceIdRatioBased(_ratio(argument) if ratio is None else ratio)
+        root = ConsistentRatio(_ratio(argument) if ratio is None else ratio)
         return ParentBased(root) if name.startswith("parentbased_") else root
     factory: Any = load_entry_point("opentelemetry_traces_sampler", name, subject)
     sampler = factory(argument or None)
@@ -99,17 +116,28 @@ def _ratio(argument: str) -> float:
 
 
 class PausableSampler(Sampler):
-    """Drops everything while telemetry is paused, else asks the sampler inside."""
+    """Drops everything while telemetry is paused, else asks the sampler inside.
 
-    def __init__(self, inner: Sampler, paused: Callable[[], bool]) -> None:
+    Args:
+        inner: the sampler to ask.
+        paused: whether telemetry is paused.
+        on_drop: called for each span that the inner sampler drops, so that it can be counted.
+    """
+
+    def __init__(self, inner: Sampler, paused: Callable[[], bool], on_drop: Callable[[], object]) -> None:
         self.inner = inner
         self._paused = paused
+        self._on_drop = on_drop
 
     def should_sample(self, parent_context: Any, trace_id: int, name: str, *args: Any, **kwargs: Any) -> SamplingResult:
         """Decide on a new span."""
         if self._paused():
             return SamplingResult(Decision.DROP)
-        return self.inner.should_sample(parent_context, trace_id, name, *args, **kwargs)
+        result = self.inner.should_sample(parent_context, trace_id, name, *args, **kwargs)
+        if result.decision is Decision.DROP:
+            with guard.swallow("providers.sampler.on_drop"):
+                self._on_drop()
+        return result
 
     def get_description(self) -> str:
         """What the inner sampler says of itself."""

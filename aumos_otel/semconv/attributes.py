@@ -127,6 +127,18 @@ EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 """Stack trace of the exception."""
 
+LOG_RECORD_UID: Final = "log.record.uid"
+"""Unique id of the log record."""
+
+EVENT_NAME: Final = "event.name"
+"""Name of the event that a log record is; older spelling."""
+
+OTEL_EVENT_NAME: Final = "otel.event.name"
+"""Name of the event that a log record is."""
+
+EXCEPTION_ESCAPED: Final = "exception.escaped"
+"""Whether the exception left the span's block."""
+
 CODE_FUNCTION_NAME: Final = "code.function.name"
 """Qualified name of the function."""
 
@@ -159,6 +171,12 @@ URL_SCHEME: Final = "url.scheme"
 
 URL_QUERY: Final = "url.query"
 """Query of the URL; values of secret parameters are redacted."""
+
+HTTP_URL: Final = "http.url"
+"""Full URL in the conventions before 1.21."""
+
+HTTP_TARGET: Final = "http.target"
+"""Path and query in the conventions before 1.21."""
 
 CLIENT_ADDRESS: Final = "client.address"
 """Address of the client."""
@@ -407,6 +425,9 @@ AUMOS_LLM_CONTENT_POLICY_HASH: Final = "hash"
 AUMOS_LLM_CONTENT_POLICY_REDACTED: Final = "redacted"
 AUMOS_LLM_CONTENT_POLICY_FULL: Final = "full"
 
+AUMOS_SAMPLING_ADJUSTED_COUNT: Final = "aumos.sampling.adjusted_count"
+"""How many spans this one stands for, because others like it were not kept."""
+
 AUMOS_OTEL_SIGNAL: Final = "aumos.otel.signal"
 """Signal."""
 AUMOS_OTEL_SIGNAL_TRACES: Final = "traces"
@@ -417,9 +438,32 @@ AUMOS_OTEL_DESTINATION: Final = "aumos.otel.destination"
 """Name of a destination."""
 
 AUMOS_OTEL_OUTCOME: Final = "aumos.otel.outcome"
-"""What became of records."""
+"""What became of records; emitted = delivered + dropped + unconfirmed + spooled + queued."""
+AUMOS_OTEL_OUTCOME_EMITTED: Final = "emitted"
 AUMOS_OTEL_OUTCOME_DELIVERED: Final = "delivered"
 AUMOS_OTEL_OUTCOME_DROPPED: Final = "dropped"
+AUMOS_OTEL_OUTCOME_UNCONFIRMED: Final = "unconfirmed"
+
+AUMOS_OTEL_REASON: Final = "aumos.otel.reason"
+"""Why records were dropped."""
+AUMOS_OTEL_REASON_QUEUE_FULL: Final = "queue_full"
+AUMOS_OTEL_REASON_QUEUE_BYTES: Final = "queue_bytes"
+AUMOS_OTEL_REASON_ENCODE_ERROR: Final = "encode_error"
+AUMOS_OTEL_REASON_TOO_LARGE: Final = "too_large"
+AUMOS_OTEL_REASON_EXPORT_FAILED: Final = "export_failed"
+AUMOS_OTEL_REASON_PARTIAL_REJECTED: Final = "partial_rejected"
+AUMOS_OTEL_REASON_ALREADY_SHUTDOWN: Final = "already_shutdown"
+AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE: Final = "shutdown_deadline"
+AUMOS_OTEL_REASON_SPOOL_FULL: Final = "spool_full"
+AUMOS_OTEL_REASON_SPOOL_CORRUPT: Final = "spool_corrupt"
+AUMOS_OTEL_REASON_SPOOL_EXPIRED: Final = "spool_expired"
+AUMOS_OTEL_REASON_SAMPLED: Final = "sampled"
+AUMOS_OTEL_REASON_FILTERED: Final = "filtered"
+AUMOS_OTEL_REASON_REDACTION_FAILED: Final = "redaction_failed"
+AUMOS_OTEL_REASON_PAUSED: Final = "paused"
+
+AUMOS_OTEL_CLASS: Final = "aumos.otel.class"
+"""Detector whose findings were redacted, e.g. jwt."""
 
 AUMOS_OTEL_SITE: Final = "aumos.otel.site"
 """Place in our code where a failure was swallowed."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 
+EXCEPTION: Final = "exception"
+
 GEN_AI_CLIENT_INFERENCE_OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
 
 GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"

@@ -220,13 +220,49 @@ AUMOS_OTEL_GUARD_SWALLOWED: Final = Metric(
     attributes=("aumos.otel.site",),
 )
 
+AUMOS_OTEL_REDACTIONS: Final = Metric(
+    name="aumos.otel.redactions",
+    instrument="observable_counter",
+    unit="{finding}",
+    description="Findings that were redacted before they could leave.",
+    buckets=None,
+    attributes=("aumos.otel.class",),
+)
+
 AUMOS_OTEL_RECORDS: Final = Metric(
     name="aumos.otel.records",
     instrument="observable_counter",
     unit="{record}",
     description="Records by what became of them.",
     buckets=None,
-    attributes=("aumos.otel.signal", "aumos.otel.destination", "aumos.otel.outcome"),
+    attributes=("aumos.otel.signal", "aumos.otel.destination", "aumos.otel.outcome", "aumos.otel.reason"),
+)
+
+AUMOS_OTEL_QUEUE_RECORDS: Final = Metric(
+    name="aumos.otel.queue.records",
+    instrument="observable_gauge",
+    unit="{record}",
+    description="Records that wait in memory.",
+    buckets=None,
+    attributes=("aumos.otel.signal", "aumos.otel.destination"),
+)
+
+AUMOS_OTEL_QUEUE_BYTES: Final = Metric(
+    name="aumos.otel.queue.bytes",
+    instrument="observable_gauge",
+    unit="By",
+    description="Encoded bytes that wait in memory.",
+    buckets=None,
+    attributes=("aumos.otel.signal", "aumos.otel.destination"),
+)
+
+AUMOS_OTEL_SPOOL_RECORDS: Final = Metric(
+    name="aumos.otel.spool.records",
+    instrument="observable_gauge",
+    unit="{record}",
+    description="Records that wait on disk.",
+    buckets=None,
+    attributes=("aumos.otel.signal", "aumos.otel.destination"),
 )
 
 HTTP_SERVER_REQUEST_DURATION: Final = Metric(

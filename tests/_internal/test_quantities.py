@@ -20,7 +20,7 @@ def test_defaults_are_the_specifications() -> None:
     assert reported == []
     assert found["OTEL_BSP_SCHEDULE_DELAY"] == 5000
     assert found["OTEL_BLRP_SCHEDULE_DELAY"] == 1000
-    assert found["OTEL_BSP_MAX_QUEUE_SIZE"] == found["OTEL_BLRP_MAX_QUEUE_SIZE"] == 2048
+    assert found["OTEL_BSP_MAX_QUEUE_SIZE"] == found["OTEL_BLRP_MAX_QUEUE_SIZE"] == 65_536
     assert found["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] == 512
     assert found["OTEL_METRIC_EXPORT_INTERVAL"] == 60000
     assert found["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == 128
@@ -32,7 +32,7 @@ def test_what_is_no_number(text: str) -> None:
     """What is no whole number, or out of range, is reported and ignored."""
     found, (report,) = read(OTEL_BSP_MAX_QUEUE_SIZE=text)
 
-    assert found["OTEL_BSP_MAX_QUEUE_SIZE"] == 2048
+    assert found["OTEL_BSP_MAX_QUEUE_SIZE"] == 65_536
     assert (
         report == f"OTEL_BSP_MAX_QUEUE_SIZE: got {text!r}, expected a whole number from 1 to 2147483647; it is ignored"
     )
@@ -59,7 +59,7 @@ def test_zero() -> None:
     assert found["OTEL_SPAN_EVENT_COUNT_LIMIT"] == 0
     assert found["OTEL_BSP_EXPORT_TIMEOUT"] == quantities.LARGEST
     assert quantities.batch_options(found, "OTEL_BSP")["schedule_delay_millis"] == 1
-    assert found["OTEL_BLRP_MAX_QUEUE_SIZE"] == 2048
+    assert found["OTEL_BLRP_MAX_QUEUE_SIZE"] == 65_536
     assert len(reported) == 1
 
 

@@ -130,7 +130,7 @@ def test_timeout(environ: dict[str, str], given: dict[str, Any], longest: float,
 
 
 def test_files_and_headers(tmp_path: Path) -> None:
-    """Certificates come from the option or the variables; headers only from the option."""
+    """Certificates come from the option or the variables; headers of a destination stand in the place of theirs."""
     ca, key = tmp_path / "ca.pem", tmp_path / "key.pem"
     ca.touch()
     key.touch()
@@ -142,7 +142,8 @@ def test_files_and_headers(tmp_path: Path) -> None:
     assert options["client_key"] == str(key)
     assert "client_certificate" not in options
     assert options["headers"] == {"x-team": "red"}
-    assert "headers" not in resolve({"OTEL_EXPORTER_OTLP_HEADERS": "a=b"}).options
+    assert resolve({"OTEL_EXPORTER_OTLP_HEADERS": "A=b"}, headers={}).options["headers"] == {}
+    assert resolve({"OTEL_EXPORTER_OTLP_HEADERS": "A=b"}).options["headers"] == {"a": "b"}
 
 
 def test_insecure_is_for_grpc_without_a_scheme() -> None:

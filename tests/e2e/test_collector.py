@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from servers import go_programs
+from servers.go_programs import free_port, wait_for_port
 
 pytestmark = pytest.mark.e2e
 
-SOURCE = Path(__file__).parent / "collector"
 SERVICE = """
 import logging
 from opentelemetry import metrics
@@ -43,45 +40,8 @@ print(__import__("json").dumps(telemetry.status().to_dict()))
 
 @pytest.fixture(scope="session")
 def collector_binary() -> Path:
-    """The collector of tests/e2e/collector, built once per source and kept outside the tree."""
-    if shutil.which("go") is None:
-        pytest.skip("NOT PROVEN with the collector: this machine has no Go toolchain")
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(SOURCE.iterdir()))).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "aumos-otel" / "e2e"
-    binary = cache / f"collector-{digest}"
-    if not binary.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = binary.with_suffix(f".{os.getpid()}")
-        built = subprocess.run(
-            ["go", "build", "-mod=readonly", "-o", str(partial), "."],
-            cwd=SOURCE,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "403" in built.stderr or "410 Gone" in built.stderr:
-            pytest.skip(f"NOT PROVEN with the collector: the module proxy refuses a module: {built.stderr[-300:]}")
-        assert built.returncode == 0, built.stderr
-        partial.rename(binary)
-    return binary
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when somebody listens on ``port``."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the collector ended"
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise AssertionError(f"nobody listens on {port}")
+    """The collector of tests/e2e/collector."""
+    return go_programs.build(Path(__file__).parent / "collector")
 
 
 @pytest.mark.timeout(600)

@@ -1,0 +1,64 @@
+"""What a finished span or log record is worth and roughly weighs; on the user's thread, so it is quick and never raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import StatusCode
+
+from aumos_otel.delivery.record import SEVERITY_ERROR
+from aumos_otel.semconv import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan
+
+#: Bytes of a record, and of each attribute, event and link, without their texts.
+_RECORD: Final = 400
+_ATTRIBUTE: Final = 40
+_ENTRY: Final = 200
+
+#: Bytes of one element of a structured value, which is not looked into.
+_ELEMENT: Final = 64
+
+
+def appraise_span(span: ReadableSpan) -> tuple[int, bool]:
+    """Estimated bytes of a span, and whether it is dropped last: it failed, or is an LLM call."""
+    try:
+        own: Any = span.attributes
+        size = _RECORD + (_sum(own.copy().values()) if own else 0)
+        entries: tuple[Any, ...] = (*span.events, *span.links)
+        for entry in entries:
+            size += _ENTRY + _sum((entry.attributes or {}).values())
+        valued = span.status.status_code is StatusCode.ERROR or attributes.GEN_AI_OPERATION_NAME in own
+    except Exception:  # noqa: BLE001 - what is wrong with it is found out when it is read
+        return _RECORD, False
+    return size, valued
+
+
+def appraise_log(data: ReadableLogRecord | ReadWriteLogRecord) -> tuple[int, bool]:
+    """Estimated bytes of a log record, and whether it is dropped last: it tells of an error, or of an LLM call."""
+    try:
+        record: Any = data.log_record
+        own = record.attributes or {}
+        size = _RECORD + _sum(own.copy().values()) + _sum((record.body,))
+        severity = getattr(record.severity_number, "value", 0)
+        valued = severity >= SEVERITY_ERROR or attributes.GEN_AI_OPERATION_NAME in own
+    except Exception:  # noqa: BLE001 - what is wrong with it is found out when it is read
+        return _RECORD, False
+    return size, valued
+
+
+def _sum(values: Iterable[Any]) -> int:
+    size = 0
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is bytes:
+            size += _ATTRIBUTE + len(value)
+        elif kind is list or kind is tuple or kind is dict:
+            size += _ATTRIBUTE + _ELEMENT * len(value)
+        else:
+            size += _ATTRIBUTE
+    return size

@@ -1,0 +1,241 @@
+"""One signal on its way to one destination: a thread that sends batch after batch, and never loses one silently.
+
+A batch that may be taken later stays at the head of its outbox and is tried again: after the time
+that the receiver asked for, else after a growing pause, and not while the destination's breaker
+is open.  Meanwhile the outbox fills up to its bound.  A batch ends as delivered, as dropped with a reason,
+as unconfirmed (the receiver may have it), or stays in the spool.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aumos_otel.delivery import backoff
+from aumos_otel.delivery.assembly import split
+from aumos_otel.delivery.outbox import Batch
+from aumos_otel.delivery.worker import Worker
+from aumos_otel.semconv import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aumos_otel.delivery.breaker import Breaker
+    from aumos_otel.delivery.ledger import Account
+    from aumos_otel.delivery.outbox import MemoryOutbox, SpoolOutbox
+    from aumos_otel.delivery.outcome import Outcome, Transport
+    from aumos_otel.delivery.parcel import Parcel
+
+#: Attempts after which the receiver may have a batch, until it is given up as unconfirmed: a receiver
+#: that is slower than the time-out takes every one of them, and would get the same batch for ever.
+AMBIGUOUS_ATTEMPTS: Final = 5
+
+#: Longest time for one attempt, in seconds, where the time-out is "as long as it takes".
+LONGEST_ATTEMPT: Final = 600.0
+
+#: Seconds between two attempts when the time to leave runs.
+_CLOSING_PAUSE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a lane tries.
+
+    Attributes:
+        attempt: seconds for one attempt.
+        batch: seconds for one batch with all its attempts; None: until its place in the outbox is needed.
+    """
+
+    attempt: float
+    batch: float | None = None
+
+
+class Lane:
+    """Sends what its outbox holds.
+
+    Args:
+        account: the destination's account for the signal.
+        transport: the way to the receiver.
+        outbox: where prepared records wait.
+        breaker: shared by the lanes of the destination.
+        patience: how long to try.
+        paused: whether telemetry is switched off; what waits is then dropped and counted.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        transport: Transport,
+        outbox: MemoryOutbox | SpoolOutbox,
+        breaker: Breaker,
+        patience: Patience,
+        paused: Callable[[], bool],
+    ) -> None:
+        self.account = account
+        self._transport = transport
+        self._outbox = outbox
+        self._breaker = breaker
+        self._patience = patience
+        self._paused = paused
+        self._worker = Worker(f"aumos-otel-{account.destination}-{account.books.signal}", self._work)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._hand: deque[Batch] = deque()
+        self._closing: float | None = None
+        self._not_before = 0.0
+        self._tried_closing = False
+        self._hopeless = False
+        self._abandoned = False
+
+    def after_fork(self) -> None:
+        """In a forked child: connection, thread and what was underway are the parent's."""
+        self._transport.close()
+        self._breaker.after_fork()
+        self._outbox.after_fork()
+        self._worker.after_fork()
+        self._start_over()
+
+    def admit(self, parcels: Sequence[Parcel]) -> None:
+        """Book parcels as ours; called under the lock of the books, followed by `store`."""
+        if self._abandoned:
+            count = sum(parcel.count for parcel in parcels)
+            self.account.dropped[attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE] += count
+        else:
+            self._outbox.admit(parcels)
+
+    def store(self, parcels: Sequence[Parcel]) -> None:
+        """Keep admitted parcels safe, and begin to send them."""
+        if not self._abandoned:
+            self._outbox.store(parcels)
+            self._worker.ensure()
+            self._worker.wake()
+
+    def start(self) -> None:
+        """Begin with what an ended process left in the spool."""
+        self._worker.ensure()
+        self._worker.wake()
+
+    def hurry(self, deadline: float) -> None:
+        """The time to leave runs until ``deadline`` (monotonic seconds): send what waits now."""
+        self._closing = deadline
+        self._worker.ensure()
+        self._worker.wake()
+
+    def close(self, deadline: float) -> None:
+        """Wait until all is sent or ``deadline`` has come, then stop; what is left is written down."""
+        account, books = self.account, self.account.books
+        if not self._worker.running:  # no thread was to be had
+            self._work()
+        with books.lock:
+            books.moved.wait_for(
+                lambda: self._hopeless or not account.queued + account.spooled, max(0.0, deadline - time.monotonic())
+            )
+            self._abandoned = True
+            for batch in self._hand:
+                if not batch.spooled:  # what was on its way may have arrived
+                    reason = None if batch.ambiguous or batch.underway else attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE
+                    account.give_up(batch.count, reason)
+            self._hand.clear()
+        self._outbox.close()
+        self._worker.stop()
+        self._transport.close()
+
+    def _work(self) -> float | None:
+        """Send until the outbox is empty, or a pause is due; returns its seconds."""
+        while not self._abandoned and not self._hopeless:
+            if self._outbox.erased():
+                self._hand = deque(batch for batch in self._hand if not batch.spooled)
+            if not self._hand:
+                batch = self._outbox.take()
+                if batch is None:
+                    return self._outbox.interval
+                self._hand.append(batch)
+            pause = self._pause()
+            if pause > 0:
+                return pause
+            self._attempt(self._hand[0])
+        return None
+
+    def _pause(self) -> float:
+        """Seconds until the next attempt may be made."""
+        pause = self._not_before - time.monotonic()
+        if pause > 0 and (self._closing is None or self._tried_closing):
+            return pause
+        return 0.0 if self._closing is not None else self._breaker.wait_seconds()
+
+    def _attempt(self, batch: Batch) -> None:
+        if self._paused():
+            with self.account.books.lock:
+                self._drop(batch, attributes.AUMOS_OTEL_REASON_PAUSED)
+        else:
+            self._send(batch)
+        if batch.settled:
+            self._outbox.finish(batch)
+
+    def _send(self, batch: Batch) -> None:
+        now, closing = time.monotonic(), self._closing
+        if batch.deadline is None and self._patience.batch is not None:
+            batch.deadline = now + self._patience.batch
+        end = now + min(self._patience.attempt, LONGEST_ATTEMPT)
+        batch.underway = True
+        outcome = self._transport.send(batch.body, end if closing is None else min(end, closing))
+        self._breaker.report(outcome)
+        with self.account.books.lock:
+            batch.underway = False
+            if not self._abandoned:
+                self._judge(batch, outcome)
+
+    def _judge(self, batch: Batch, outcome: Outcome) -> None:
+        """Write down what became of an attempt; called under the lock of the books."""
+        batch.ambiguous += outcome.ambiguous
+        if outcome.kind == "accepted":
+            self._settle(batch)
+            self.account.settle(batch.count, outcome, spooled=batch.spooled)
+        elif outcome.kind == "too_large":
+            self._split(batch, outcome)
+        elif outcome.kind == "rejected" or self._is_enough(batch):
+            self._drop(batch, attributes.AUMOS_OTEL_REASON_EXPORT_FAILED, outcome.message)
+        else:
+            self._again(batch, outcome)
+
+    def _is_enough(self, batch: Batch) -> bool:
+        overdue = batch.deadline is not None and time.monotonic() >= batch.deadline
+        return overdue or batch.ambiguous >= AMBIGUOUS_ATTEMPTS
+
+    def _again(self, batch: Batch, outcome: Outcome) -> None:
+        """Try later; on the way out that makes sense only where the receiver was there before."""
+        self.account.retry(outcome.message)
+        batch.attempts += 1
+        now = time.monotonic()
+        if self._closing is None:
+            self._not_before = now + backoff.delay(batch.attempts, outcome.retry_after)
+            return
+        self._not_before, self._tried_closing = now + _CLOSING_PAUSE, True
+        never = self.account.last_success is None and not outcome.ambiguous
+        if batch.spooled or never or self._not_before >= self._closing:
+            self._hopeless = True
+            self.account.books.moved.notify_all()
+
+    def _split(self, batch: Batch, outcome: Outcome) -> None:
+        """Halve a batch that is too large for the receiver; a single record is given up."""
+        parts = split(self.account.books.signal, batch.body)
+        if not parts:
+            self._drop(batch, attributes.AUMOS_OTEL_REASON_TOO_LARGE, outcome.message)
+            return
+        pieces = [Batch(body, count, batch.spooled, ambiguous=batch.ambiguous) for body, count in parts]
+        pieces[-1].frame = batch.frame  # it is done with when its last part is
+        self._hand.popleft()
+        self._hand.extendleft(reversed(pieces))
+
+    def _drop(self, batch: Batch, reason: str, message: str = "") -> None:
+        """Give ``batch`` up; one that the receiver may have is unconfirmed, whatever else there is to say."""
+        self._settle(batch)
+        self.account.give_up(batch.count, None if batch.ambiguous else reason, message, spooled=batch.spooled)
+
+    def _settle(self, batch: Batch) -> None:
+        self._hand.popleft()
+        self._not_before = 0.0
+        batch.settled = True

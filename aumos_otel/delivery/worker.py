@@ -1,0 +1,94 @@
+"""A daemon thread that does what is due: started on first use, started anew after a fork, never dead of an error.
+
+Waking it is safe everywhere, in signal handlers and finalizers too: it puts a token into a
+`queue.SimpleQueue`, which is reentrant, unlike `threading.Event`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from aumos_otel import _compat, guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds until another attempt where the system refused a thread.
+START_INTERVAL: Final = 1.0
+
+
+class Worker:
+    """Calls ``work`` whenever it is woken, and again after the seconds that ``work`` returned (None: when woken)."""
+
+    def __init__(self, name: str, work: Callable[[], float | None]) -> None:
+        self._name = name
+        self._work = work
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent's thread is not here."""
+        self._wakes: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._start_at = 0.0
+        self._stopped = False
+
+    def wake(self) -> None:
+        """Let it look for work now."""
+        self._wakes.put(None)
+
+    def ensure(self) -> None:
+        """Start the thread unless it runs; a refusal of the system is counted, and tried again later."""
+        if self._thread is not None or self._stopped or time.monotonic() < self._start_at:
+            return
+        thread = threading.Thread(target=self._run, args=(self._wakes,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads for this process, or the interpreter is ending
+            self._start_at = time.monotonic() + START_INTERVAL
+            guard.record("delivery.thread", error)
+        else:
+            self._thread = thread
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def sync(self, deadline: float) -> bool:
+        """Have ``work`` run once from now on and wait for its end; False when ``deadline`` (monotonic) came first."""
+        if not self.running:
+            self._step()
+            return True
+        done = threading.Event()
+        self._wakes.put(done)
+        return done.wait(max(0.0, deadline - time.monotonic()))
+
+    def stop(self) -> None:
+        """Let the thread end; it does not start again."""
+        self._stopped = True
+        self._wakes.put(None)
+
+    def _run(self, wakes: queue.SimpleQueue[threading.Event | None]) -> None:
+        _compat.suppress_instrumentation()
+        pause: float | None = 0.0
+        while not self._stopped and self._wakes is wakes:
+            waiting = []
+            with contextlib.suppress(queue.Empty):
+                waiting.append(wakes.get(timeout=pause))
+                while True:
+                    waiting.append(wakes.get_nowait())
+            pause = self._step()
+            for done in waiting:
+                if done is not None:
+                    done.set()
+
+    def _step(self) -> float | None:
+        try:
+            return self._work()
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the thread goes on
+            guard.record("delivery.worker", error)
+            return START_INTERVAL

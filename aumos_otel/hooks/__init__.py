@@ -1,0 +1,1 @@
+"""Functions for the configuration files of servers that call them."""

@@ -1,0 +1,129 @@
+"""From a text to the findings in it: which detectors have to look at all, what they found, in one list."""
+
+from __future__ import annotations
+
+import re
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from .detector import Detector
+
+#: Matches of one detector in one text; more of them are no text that anybody reads.
+MOST_MATCHES: Final = 10_000
+
+#: Characters that ordinary prose has few of, each looked for once for all guards that contain it.
+_GATES: Final = "_~@+=-:/.&?"
+
+_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+class OverBudgetError(Exception):
+    """A text takes too long, or has too many matches, to be told clean."""
+
+
+class Finding(NamedTuple):
+    """A stretch of a text, and the most telling detector that found it."""
+
+    start: int
+    end: int
+    detector: Detector
+
+
+class Scanner:
+    """Searches texts with a set of detectors.
+
+    Args:
+        detectors: the more telling first.
+        marked: matches of earlier redaction's markers, which are not searched again.
+    """
+
+    def __init__(self, detectors: Sequence[Detector], marked: re.Pattern[str]) -> None:
+        self._order = {detector: place for place, detector in enumerate(detectors)}
+        self._marked = marked
+        grouped: dict[str, list[Detector]] = {}
+        for detector in detectors:
+            grouped.setdefault(_gate(detector), []).append(detector)
+        self._groups = list(grouped.items())
+
+    def findings(self, text: str, deadline: float) -> list[Finding]:
+        """What is in ``text``, in its order, without overlaps.
+
+        Raises:
+            OverBudgetError: `time.monotonic` has passed ``deadline``, or one detector matches all over the place.
+        """
+        found: list[Finding] = []
+        lowered: str | None = None
+        for gate, detectors in self._groups:
+            if gate and gate not in text:
+                continue
+            for detector in detectors:
+                searched = text
+                if detector.lowered:
+                    searched = lowered = _lower(text) if lowered is None else lowered
+                for guard in detector.guard:
+                    if guard in searched:
+                        break
+                else:
+                    if detector.guard:
+                        continue
+                _search(detector, text, searched, found)
+                if time.monotonic() > deadline:
+                    raise OverBudgetError
+        return self._merged(text, found) if found else found
+
+    def _merged(self, text: str, found: list[Finding]) -> list[Finding]:
+        marked = [match.span() for match in self._marked.finditer(text)]
+        found.sort(key=lambda finding: finding.start)
+        merged: list[Finding] = []
+        for finding in found:
+            if marked and any(start <= finding.start and finding.end <= end for start, end in _near(marked, finding)):
+                continue
+            last = merged[-1] if merged else None
+            if last is None or finding.start >= last.end:
+                merged.append(finding)
+                continue
+            detector = min(last.detector, finding.detector, key=lambda detector: self._order[detector])
+            merged[-1] = Finding(last.start, max(last.end, finding.end), detector)
+        return merged
+
+
+def replaced(text: str, findings: Iterable[Finding], marker: Callable[[Detector, str], str]) -> str:
+    """``text`` with ``marker(detector, found)`` in the place of each finding."""
+    pieces: list[str] = []
+    position = 0
+    for start, end, detector in findings:
+        pieces += (text[position:start], marker(detector, text[start:end]))
+        position = end
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def _search(detector: Detector, text: str, searched: str, found: list[Finding]) -> None:
+    """Append what ``detector`` finds; ``searched`` is ``text``, perhaps in lower case."""
+    for matches, match in enumerate(detector.compiled.finditer(searched)):
+        if matches >= MOST_MATCHES:
+            raise OverBudgetError
+        start, end = match.span(match.lastgroup or 0)
+        if detector.check is not None:
+            end = start + detector.check(text[start:end])
+        if end > start:
+            found.append(Finding(start, end, detector))
+
+
+def _gate(detector: Detector) -> str:
+    """A character of ``_GATES`` that each guard contains; empty if there is none."""
+    return next((gate for gate in _GATES if detector.guard and all(gate in guard for guard in detector.guard)), "")
+
+
+def _lower(text: str) -> str:
+    """``text`` in lower case, character by character."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.translate(_UPPER)
+
+
+def _near(marked: list[tuple[int, int]], finding: Finding) -> list[tuple[int, int]]:
+    """The marker that may contain ``finding``."""
+    place = bisect_right(marked, finding.start, key=lambda span: span[0])
+    return marked[place - 1 : place] if place else []

@@ -1,0 +1,164 @@
+"""Builds the delivery of a signal from the plan: policies, lanes and bounds."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from aumos_otel._internal import forking
+from aumos_otel.config import RedactionOptions, SpoolOptions
+from aumos_otel.delivery.breaker import Breaker
+from aumos_otel.delivery.dispatch import Dispatch
+from aumos_otel.delivery.foreign import ExporterPreparation, redacted_log, redacted_span
+from aumos_otel.delivery.intake import IntakeLimits
+from aumos_otel.delivery.lane import Lane, Patience
+from aumos_otel.delivery.otlp import build_transport
+from aumos_otel.delivery.outbox import BatchLimits, MemoryOutbox, SpoolOutbox
+from aumos_otel.delivery.packing import MAX_BYTES, parcels_of
+from aumos_otel.delivery.policy import Policy
+from aumos_otel.delivery.preparation import Exit, Preparation
+from aumos_otel.delivery.reading import log_record, span_record
+from aumos_otel.delivery.selection import Selection
+from aumos_otel.delivery.truncation import DEFAULT
+from aumos_otel.redaction.policy import Redactor
+from aumos_otel.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aumos_otel.config import OTLP, Signal
+    from aumos_otel.delivery.ledger import Account, Books, Ledger
+    from aumos_otel.delivery.target import Target
+    from aumos_otel.plan import Plan
+
+#: Bytes that finished spans and log records may take until they are prepared.
+INTAKE_BYTES: Final = 16 * 1024 * 1024
+
+#: Records of a metric request, and of what waits of metrics: data points.
+_POINTS: Final = 8192
+
+#: With a spool a record is on disk after this time at the latest, in seconds.
+_SPOOL_DELAY: Final = 0.2
+
+_PREFIXES: Final[dict[Signal, str]] = {"traces": "OTEL_BSP", "logs": "OTEL_BLRP"}
+_TIMEOUTS: Final[dict[Signal, str]] = {
+    "traces": "OTEL_BSP_EXPORT_TIMEOUT",
+    "metrics": "OTEL_METRIC_EXPORT_TIMEOUT",
+    "logs": "OTEL_BLRP_EXPORT_TIMEOUT",
+}
+_READERS: Final[dict[Signal, Callable[[Any], Any]]] = {
+    "traces": span_record,
+    "logs": log_record,
+    "metrics": lambda record: record,
+}
+
+
+class Workshop:
+    """Makes dispatches; destinations of one process share breakers and redactors.
+
+    Args:
+        plan: what was asked for.
+        service: name of the service, for the spool.
+        ledger: where books are opened.
+        paused: whether telemetry is switched off.
+    """
+
+    def __init__(self, plan: Plan, service: str, ledger: Ledger, paused: Callable[[], bool]) -> None:
+        self.paused = paused
+        self._plan = plan
+        self._service = service
+        self._ledger = ledger
+        self._breakers: dict[str, Breaker] = {}
+        self._redactors: dict[int, Redactor] = {}
+
+    def dispatch(self, signal: Signal, ways: Sequence[tuple[OTLP, Target]]) -> Dispatch[Any]:
+        """The delivery of ``signal`` to all its destinations, which share one intake."""
+        books = self._ledger.open(signal)
+        exits = [self._exit(books, otlp, target) for otlp, target in ways]
+        encode = partial(parcels_of, limits=DEFAULT, max_bytes=MAX_BYTES)
+        preparation = Preparation(books, exits, _READERS[signal], encode, self.paused)
+        spooled = any(self._spool_options(otlp).enabled for otlp, _ in ways)
+        return self._started(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
+
+    def exporter_dispatch(self, signal: Signal, name: str, exporter: Any) -> Dispatch[Any]:
+        """The delivery of spans or log records through an exporter of another package."""
+        books = self._ledger.open(signal)
+        account = books.open(name, name)
+        rebuild = redacted_span if signal == "traces" else redacted_log
+        policy = self._policy(None)
+        limits = self._intake(signal, spooled=False)
+        preparation = ExporterPreparation(account, exporter, partial(rebuild, policy=policy), limits.batch, self.paused)
+        return self._started(Dispatch(books, (), preparation, limits, self._budget))
+
+    def account(self, signal: Signal, name: str) -> Account:
+        """An account of its own for an exporter that is handed its records by the SDK."""
+        return self._ledger.open(signal).open(name, name)
+
+    @property
+    def _budget(self) -> float:
+        return self._plan.scalars.shutdown_timeout
+
+    @staticmethod
+    def _started(dispatch: Dispatch[Any]) -> Dispatch[Any]:
+        forking.in_child(dispatch.after_fork)
+        return dispatch
+
+    def _exit(self, books: Books, otlp: OTLP, target: Target) -> Exit:
+        account = books.open(otlp.name, target.url.partition("?")[0])
+        limits = BatchLimits(self._batch(books.signal), MAX_BYTES)
+        bounds = (self._most(books.signal), otlp.queue_bytes)
+        memory = MemoryOutbox(account, bounds, limits)
+        outbox: MemoryOutbox | SpoolOutbox = memory
+        options = self._spool_options(otlp)
+        if options.enabled:
+            spool = Spool(options, self._service, otlp.name, books.signal, lost=account.lose)
+            outbox = SpoolOutbox(account, spool, memory, limits)
+        breaker = self._breakers.setdefault(otlp.name, Breaker())
+        lane = Lane(account, build_transport(target), outbox, breaker, self._patience(target), self.paused)
+        return Exit(Selection(otlp.select, otlp.sampling), self._policy(otlp), lane)
+
+    def _policy(self, otlp: OTLP | None) -> Policy:
+        llm = self._plan.llm
+        captured = "none" if llm is None else llm.content
+        wanted = self._plan.content if otlp is None or llm is None else self._plan.contents[otlp.name]
+        options = otlp.redaction if otlp is not None and otlp.redaction is not None else self._plan.redaction
+        return Policy(wanted, captured, None if options is None else self._redactor(options))
+
+    def _redactor(self, options: RedactionOptions) -> Redactor:
+        return self._redactors.setdefault(id(options), Redactor(options))
+
+    def _spool_options(self, otlp: OTLP) -> SpoolOptions:
+        return otlp.spool if isinstance(otlp.spool, SpoolOptions) else self._plan.spool
+
+    def redactions(self) -> Mapping[str, int]:
+        """Redactions so far, by detector."""
+        total: dict[str, int] = {}
+        for redactor in self._redactors.values():
+            for name, count in redactor.counts().items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    def _quantity(self, signal: Signal, suffix: str) -> int:
+        return self._plan.quantities[f"{_PREFIXES[signal]}_{suffix}"] or 0
+
+    def _batch(self, signal: Signal) -> int:
+        return self._quantity(signal, "MAX_EXPORT_BATCH_SIZE") if signal in _PREFIXES else _POINTS
+
+    def _most(self, signal: Signal) -> int:
+        return self._quantity(signal, "MAX_QUEUE_SIZE") if signal in _PREFIXES else _POINTS * 8
+
+    def _intake(self, signal: Signal, *, spooled: bool) -> IntakeLimits:
+        delay = self._quantity(signal, "SCHEDULE_DELAY") / 1000 if signal in _PREFIXES else 1.0
+        return IntakeLimits(
+            max_records=self._most(signal),
+            max_bytes=INTAKE_BYTES,
+            batch=self._batch(signal),
+            delay=min(delay, _SPOOL_DELAY) if spooled else delay,
+        )
+
+    def _patience(self, target: Target) -> Patience:
+        """A time for one batch with all its attempts is set by the user alone."""
+        variable = _TIMEOUTS[target.signal]
+        told = self._plan.environ.get(variable, "").strip()
+        whole = (self._plan.quantities[variable] or 0) / 1000 if told else None
+        return Patience(target.options["timeout"], whole)
