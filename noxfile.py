@@ -178,6 +178,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def compare(session: nox.Session) -> None:
+    """Measure the SDK, logfire and aumos-otel side by side and write the table into docs/reliability.md."""
+    tool(session, "python", "tools/compare", *session.posargs)
+
+
+@nox.session(python=False)
 def e2e(session: nox.Session) -> None:
     """Run the tests with real servers and a real browser."""
     tool(session, "pytest", "-m", "e2e", *session.posargs)

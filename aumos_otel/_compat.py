@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 MISSING: list[str] = []
 
 
-#: What the stock HTTP exporter sends of its own.
-_OWN_HEADERS = ("content-type", "user-agent", "Content-Encoding")
+#: GRPC_CHANNEL_READY.
+_GRPC_READY = 2
 
 
 def _require(owner: Any, name: str) -> Any:
@@ -145,17 +145,6 @@ def enable(provider: Any) -> None:
     """Undo what a provider of the SDK read from OTEL_SDK_DISABLED: `aumos_otel.plan` has decided."""
     if hasattr(provider, "_disabled"):
         provider._disabled = False  # noqa: SLF001 - this module is where private names live
-
-
-def use_only_headers(exporter: Any, headers: Mapping[str, str]) -> None:
-    """Send ``headers`` alone: the stock HTTP exporter adds those of OTEL_EXPORTER_OTLP_HEADERS, maybe another's key."""
-    client: Any = getattr(exporter, "_client", None)
-    present = getattr(client, "_headers", None)
-    if present is None:
-        MISSING.append(f"{type(exporter).__name__}._client._headers")
-        return
-    own = {key: value for key, value in present.items() if key in _OWN_HEADERS}
-    client._headers = own | dict(headers)  # noqa: SLF001 - this module is where private names live
 
 
 def update_resource(provider: Any, resource: Resource) -> bool:
@@ -284,6 +273,15 @@ def prefer_stable_http(environ: Mapping[str, str]) -> Callable[[], None]:
         chosen[kinds.HTTP] = before
 
     return restore
+
+
+def is_grpc_connected(channel: Any) -> bool:
+    """Whether a channel of grpcio has a connection, which it tells in public only through a thread of its own.
+
+    True where a version does not tell: what was sent may have arrived.
+    """
+    state = getattr(getattr(channel, "_channel", None), "check_connectivity_state", None)
+    return state is None or state(try_to_connect=False) == _GRPC_READY
 
 
 def reset_globals() -> None:

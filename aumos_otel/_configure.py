@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
 
     from aumos_otel.config import (
-        OTLP,
         ConsoleOptions,
+        Destination,
         LLMOptions,
         LogsOptions,
         MetricsOptions,
+        PropagationOptions,
         RedactionOptions,
         SamplingOptions,
         SpoolOptions,
@@ -45,7 +46,7 @@ def configure(
     tier: str | None = None,
     phase: str | None = None,
     resource_attributes: Mapping[str, Any] | None = None,
-    destinations: Sequence[OTLP] | None = None,
+    destinations: Sequence[Destination] | None = None,
     sampling: SamplingOptions | None = None,
     llm: LLMOptions | Literal[False] | None = None,
     metrics: MetricsOptions | Literal[False] | None = None,
@@ -53,6 +54,7 @@ def configure(
     console: ConsoleOptions | bool | None = None,
     redaction: RedactionOptions | Literal[False] | None = None,
     spool: SpoolOptions | bool | None = None,
+    propagation: PropagationOptions | None = None,
     identity: Callable[[Mapping[str, Any]], Mapping[str, str | None]] | None = None,
     instrumentations: bool | Mapping[str, bool] | None = None,
     propagators: Sequence[str] | None = None,
@@ -99,6 +101,7 @@ def configure(
         "console": console,
         "redaction": redaction,
         "spool": spool,
+        "propagation": propagation,
         "identity": identity,
         "instrumentations": instrumentations,
         "propagators": propagators,
@@ -126,7 +129,7 @@ def _configure(given: dict[str, Any], *, zero_code: bool) -> Telemetry:
         if _current is not None:
             return _again(_current, given)
         wanted = plan.resolve(given, os.environ)
-        propagator.install(wanted.scalars.propagators, wanted.scalars.baggage_hosts)
+        propagator.install(wanted.scalars.propagators, wanted.scalars.baggage_hosts, wanted.propagation)
         if wanted.disabled:
             telemetry = build.disabled(wanted)
         else:
@@ -154,7 +157,7 @@ def _again(telemetry: Telemetry, given: dict[str, Any]) -> Telemetry:
 
 
 def _renew_lock() -> None:
-    global _lock
+    global _lock  # noqa: PLW0603 - the parent's may be held by a thread that is not here
     _lock = threading.RLock()
 
 

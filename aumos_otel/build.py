@@ -24,6 +24,7 @@ from aumos_otel.config import SIGNALS
 from aumos_otel.delivery.ledger import Ledger
 from aumos_otel.errors import ConfigError
 from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
+from aumos_otel.processors.border import Border
 from aumos_otel.processors.log_handler import StandardLibraryHandler
 from aumos_otel.providers import logger as logger_provider
 from aumos_otel.providers import meter as meter_provider
@@ -124,6 +125,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
         pause_signal=plan.scalars.pause_signal,
         pause_file=plan.scalars.pause_file,
     )
+    exits.start()
     for warning in plan.warnings:
         log.warning("%s", warning)
     return telemetry
@@ -211,8 +213,9 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     plan, current = site.plan, trace.get_tracer_provider()
     exporting = exits.spans
     extra = plan.scalars.span_processors
+    border = Border.of(plan.propagation, plan.scalars.baggage_hosts)
     if isinstance(current, TracerProvider):
-        tracer_provider.attach(current, exporting, extra)
+        tracer_provider.attach(current, exporting, extra, border)
         _join(site, "traces", current, [_exporting_part("traces", exits, exporting)])
         return
     provider = tracer_provider.build(
@@ -220,6 +223,7 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
         sampler,
         exporting,
         extra,
+        border=border,
         environ=plan.environ,
         quantities=plan.quantities,
         paused=site.switch,
@@ -362,7 +366,7 @@ def _apply_config_file(site: _Site) -> None:
         ) from error
     scalars = site.plan.scalars
     if site.plan.sources["propagators"] == "argument":
-        propagator.install(scalars.propagators, scalars.baggage_hosts)
+        propagator.install(scalars.propagators, scalars.baggage_hosts, site.plan.propagation)
     given = type(site.resource)(resource.chosen(**identity_arguments(site.plan)))
     for signal, provider in _current_providers().items():
         if provider is not before[signal]:
@@ -426,10 +430,11 @@ def _reader_part(reader: Any, exits: destinations.Exits) -> Part:
     )
 
 
-def _leave(exits: destinations.Exits, signal: Signal, timeout: float, shut_down: Callable[[], object]) -> object:
-    """Shut down within ``timeout`` seconds; a little of it is kept for writing down what is left."""
+def _leave(exits: destinations.Exits, signal: Signal, timeout: float, shut_down: Callable[[], object]) -> bool:
+    """Shut down within ``timeout`` seconds, a little of which is kept for writing down what is left; False if any is."""
     exits.leave_by(signal, time.monotonic() + timeout - min(MARGIN, timeout / 10))
-    return shut_down()
+    shut_down()
+    return exits.all_sent(signal)
 
 
 def _origin(provider: object) -> str:

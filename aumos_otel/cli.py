@@ -111,7 +111,7 @@ def erase(*, tenant: str | None, user: str | None, spool: str | None, db: str | 
         click.confirm(
             f"Erase from {root} and {database or 'no local backend'}? This cannot be undone", abort=True, err=True
         )
-    report = erasure.erase(root, tenant, user, database=database)
+    report = erasure.erase(root, tenant, user, database=database, redacted=erasure.hashes())
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:

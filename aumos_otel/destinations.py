@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aumos_otel._internal import discovery, quantities
 from aumos_otel._internal.entry_points import load_entry_point
-from aumos_otel.config import SIGNALS
+from aumos_otel.config import OTLP, SIGNALS, OTLPFile
 from aumos_otel.delivery import target
 from aumos_otel.delivery.accounting import AccountingMetricExporter
 from aumos_otel.delivery.metric_exporter import DeliveryMetricExporter
 from aumos_otel.errors import ConfigError
 from aumos_otel.processors.logs import LogExportProcessor
 from aumos_otel.processors.spans import ExportProcessor
+from aumos_otel.processors.tail import TailSampler
 from aumos_otel.providers.meter import periodic_reader
 from aumos_otel.semconv import attributes
-from aumos_otel.workshop import Workshop
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
-    from aumos_otel.config import OTLP, MetricsOptions, Signal
+    from aumos_otel.config import Destination, MetricsOptions, Signal
     from aumos_otel.delivery.dispatch import Dispatch
     from aumos_otel.delivery.target import Target
     from aumos_otel.exporters.prometheus import PrometheusPage
     from aumos_otel.plan import Plan
+    from aumos_otel.workshop import Workshop
 
 _EXPORT_TIMEOUT: dict[Signal, str] = {
     "traces": "OTEL_BSP_EXPORT_TIMEOUT",
@@ -39,12 +40,17 @@ _FORCED_PROTOCOL = {"otlp_proto_grpc": "grpc", "otlp_proto_http": "http/protobuf
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One signal's way out: an OTLP target, or an exporter that another package registers."""
+    """One signal's way out: to a destination of ours, or an exporter that another package registers.
+
+    Attributes:
+        destination: None for an exporter of another package.
+        target: where the OTLP destination is; None for every other.
+    """
 
     name: str
     signal: Signal
-    target: Target | None
-    destination: OTLP | None = None
+    destination: Destination | None = None
+    target: Target | None = None
 
 
 Routes = list[Route]
@@ -64,12 +70,14 @@ def plan_routes(plan: Plan) -> Routes:
                 environ = dict(plan.environ)
                 if exporter in _FORCED_PROTOCOL:
                     environ[f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"] = _FORCED_PROTOCOL[exporter]
-                for otlp in (wanted for wanted in plan.destinations if signal in wanted.signals):
-                    longest = (plan.quantities[_EXPORT_TIMEOUT[signal]] or quantities.LARGEST) / 1000
-                    goal = target.resolve(otlp, signal, environ, plan.sources, local=local, longest=longest)
-                    routes.append(Route(otlp.name, signal, goal, otlp))
+                longest = (plan.quantities[_EXPORT_TIMEOUT[signal]] or quantities.LARGEST) / 1000
+                for way in (wanted for wanted in plan.destinations if signal in wanted.signals):
+                    goal = None
+                    if isinstance(way, OTLP):
+                        goal = target.resolve(way, signal, environ, plan.sources, local=local, longest=longest)
+                    routes.append(Route(way.name, signal, way, goal))
             else:
-                routes.append(Route(exporter, signal, None))
+                routes.append(Route(exporter, signal))
     return routes
 
 
@@ -88,10 +96,20 @@ class Exits:
         for dispatch in self.dispatches["traces"]:
             dispatch.books.refuse(count, attributes.AUMOS_OTEL_REASON_SAMPLED)
 
+    def start(self) -> None:
+        """Begin to send what ended processes left in the spools."""
+        for dispatches in self.dispatches.values():
+            for dispatch in dispatches:
+                dispatch.start()
+
     def leave_by(self, signal: Signal, deadline: float) -> None:
         """Shutting down the signal may take until ``deadline``, in monotonic seconds."""
         for dispatch in self.dispatches[signal]:
             dispatch.leave_by(deadline)
+
+    def all_sent(self, signal: Signal) -> bool:
+        """Whether nothing was left when the signal was shut down."""
+        return all(dispatch.all_sent for dispatch in self.dispatches[signal])
 
     def close(self) -> None:
         """Stop what runs; for a build that fails half-way."""
@@ -110,12 +128,14 @@ def build(routes: Routes, plan: Plan, workshop: Workshop) -> Exits:
     try:
         for signal in SIGNALS:
             wanted = [route for route in routes if route.signal == signal and _wanted(signal, plan)]
-            ours = [(way.destination, way.target) for way in wanted if way.destination and way.target]
+            ours = [(way.destination, way.target) for way in wanted if way.destination is not None]
             if ours:
                 _add(exits, signal, workshop.dispatch(signal, ours), plan)
             for route in wanted:
-                if route.target is None and route.name != "prometheus":
+                if route.destination is None and route.name != "prometheus":
                     _add_exporter(exits, route, workshop, plan)
+        if plan.sampling.tail is not None and exits.spans:
+            exits.spans = [TailSampler(plan.sampling.tail, exits.spans, exits.unsampled)]
         _add_console(exits, plan)
         exits.page = _prometheus_page(routes, plan)
     except BaseException:
@@ -191,6 +211,8 @@ def describe(routes: Routes) -> list[dict[str, Any]]:
 
 def _address(route: Route) -> str:
     """Where a route leads; the query of a URL may hold a key and stays out."""
+    if isinstance(route.destination, OTLPFile):
+        return route.destination.path
     return route.target.url.partition("?")[0] if route.target is not None else route.name
 
 

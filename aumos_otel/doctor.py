@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from aumos_otel import _compat, destinations, plan
-from aumos_otel._internal import discovery
+from aumos_otel._internal import discovery, statement
 from aumos_otel._internal.entry_points import load_entry_point
+from aumos_otel.delivery.ledger import INTENDED
 from aumos_otel.errors import AumosOtelError, ConfigError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _endpoints(routes, wanted),
         _local_backend,
+        _processes,
         lambda: _zero_code(environ),
         _clashes,
         lambda: _prometheus(wanted),
@@ -129,6 +131,27 @@ def _local_backend() -> Iterator[Finding]:
         yield Finding("ok", "local backend", "not running")
     else:
         yield Finding("ok", "local backend", f"pid {local.pid}, OTLP {local.otlp}, page {local.ui}")
+
+
+def _processes() -> Iterator[Finding]:
+    """What every process of this user says of its telemetry; see `aumos_otel._internal.statement`."""
+    for said in statement.read_all():
+        state = "running" if said.running else "ended"
+        subject = f"process {said.pid} ({said.service})"
+        for account in said.status.get("destinations", ()):
+            lost = {reason: n for reason, n in account["dropped"].items() if reason not in INTENDED}
+            columns = ("emitted", "delivered", "unconfirmed", "spooled", "queued")
+            seen = ", ".join(f"{name} {account[name]}" for name in columns if account[name] or name in columns[:2])
+            dropped = ", ".join(f"{reason} {count}" for reason, count in account["dropped"].items())
+            told = f"{seen}; dropped: {dropped}" if dropped else seen
+            error = f"; last error: {account['last_error']}" if account["last_error"] else ""
+            grade: Grade = "warn" if lost or account["unconfirmed"] or account["state"] == "retrying" else "ok"
+            yield Finding(
+                grade,
+                f"{subject} {account['signal']} -> {account['name']}",
+                f"{state}, {said.age:.0f} s ago: {told}{error}",
+                f"look at {account['endpoint']}, or switch the spool on: AUMOS_OTEL_SPOOL=true" if grade != "ok" else "",
+            )
 
 
 def _zero_code(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aumos_otel.config import SIGNALS, SpoolOptions
+from aumos_otel import plan
+from aumos_otel.config import SIGNALS
 from aumos_otel.errors import AumosOtelError, ConfigError, MissingExtraError
+from aumos_otel.redaction.policy import Redactor
 from aumos_otel.spool import directory as directories
 from aumos_otel.spool import requests, rewrite
 from aumos_otel.spool.holding import Holding
-from aumos_otel.spool.subject import Subject
+from aumos_otel.spool.subject import Subject, only_hashes
 
 if TYPE_CHECKING:
     from aumos_otel.spool.subject import Redacted
@@ -74,7 +76,7 @@ def places(root: Path | None = None, database: Path | None = None) -> tuple[Path
 
     The database is None where the local backend is not installed.
     """
-    configured = SpoolOptions().resolve(os.environ, {}, {}).directory
+    configured = plan.resolve({}, os.environ).spool.directory
     spool = Path(configured) if configured else directories.default_root()
     if database is None:
         with contextlib.suppress(ModuleNotFoundError):
@@ -82,6 +84,12 @@ def places(root: Path | None = None, database: Path | None = None) -> tuple[Path
 
             database = schema.default_path()
     return root or spool, database
+
+
+def hashes() -> Redacted | None:
+    """What redaction leaves of an id where this environment hashes; None without a key."""
+    options = plan.resolve({}, os.environ).redaction
+    return only_hashes(Redactor(options).value) if options is not None and options.hash_key else None
 
 
 def erase(

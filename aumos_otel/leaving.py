@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -139,8 +140,8 @@ class Departure:
         Finalize(None, self.leave, exitpriority=_EXIT_PRIORITY)
 
 
-def leave_now(*_about: object, **_more: object) -> None:
-    """Send what is queued and stop: for the hooks of servers, which tell what ends as arguments."""
+def leave_now(**_about: object) -> None:
+    """Send what is queued and stop: for the hooks and signals of servers, which tell what ends by name."""
     for departure in list(_departures):
         departure.leave()
 
@@ -150,15 +151,10 @@ def _die_of(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-_celery_is_watched = False
-
-
+@functools.cache
 def _watch_celery() -> None:
     """Be told when a prefork worker of celery ends, if the process ever imports celery."""
-    global _celery_is_watched
-    if not _celery_is_watched:
-        _celery_is_watched = True
-        wrapt.register_post_import_hook(_connect, "celery.signals")
+    wrapt.register_post_import_hook(_connect, "celery.signals")
 
 
 def _connect(signals: Any) -> None:

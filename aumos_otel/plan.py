@@ -17,12 +17,15 @@ from aumos_otel.config import (
     SIGNALS,
     Capture,
     ConsoleOptions,
+    Content,
+    Destination,
     Identity,
     LLMOptions,
     LogsOptions,
     MetricsOptions,
-    Content,
     Options,
+    OTLPFile,
+    PropagationOptions,
     RedactionOptions,
     SamplingOptions,
     Signal,
@@ -39,6 +42,7 @@ _SECTIONS: dict[str, type[Options]] = {
     "console": ConsoleOptions,
     "redaction": RedactionOptions,
     "spool": SpoolOptions,
+    "propagation": PropagationOptions,
 }
 _CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURES: dict[str, Capture] = {"SPAN_ONLY": "span", "EVENT_ONLY": "event", "SPAN_AND_EVENT": "both"}
@@ -49,7 +53,7 @@ _LEVELS: tuple[Content, ...] = ("none", "hash", "redacted", "full")
 #: What ``distribution.aumos`` of a configuration file may hold.
 _FILE_OPTIONS: dict[str, tuple[str, ...]] = {declared.name: () for declared in fields(Identity)} | {
     name: tuple(declared.name for declared in fields(cast("Any", kind)))
-    for name, kind in {**_SECTIONS, "otlp": OTLP}.items()
+    for name, kind in {**_SECTIONS, "otlp": OTLP, "otlp_file": OTLPFile}.items()
 }
 #: What follows AUMOS_OTEL_ in the names of our variables; the last three are read where they are used.
 _OUR_VARIABLES = [
@@ -93,7 +97,8 @@ class Plan:
     console: ConsoleOptions | None
     redaction: RedactionOptions | None
     spool: SpoolOptions
-    destinations: Sequence[OTLP]
+    propagation: PropagationOptions
+    destinations: Sequence[Destination]
     content: Content
     contents: Mapping[str, Content]
     exporters: Mapping[Signal, Sequence[str]]
@@ -112,7 +117,8 @@ class Plan:
 
     def sections(self) -> list[Options]:
         """The option objects that are in force."""
-        found = (self.scalars, *self.destinations, self.sampling, self.llm, self.metrics, self.logs, self.console)
+        found: tuple[Options | None, ...] = (self.scalars, *self.destinations, self.sampling, self.sampling.tail)
+        found += (self.propagation, self.redaction, self.spool, self.llm, self.metrics, self.logs, self.console)
         return [section for section in found if section is not None]
 
 
@@ -141,7 +147,7 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
     sections = {name: _section(name, given, environ, section, sources) for name in _SECTIONS}
     destinations = _destinations(given, environ, section, sources)
     exporters = _exporters(given, otel_environ, warnings)
-    if config_file is not None and not any(destination.endpoint for destination in destinations):
+    if config_file is not None and not any(map(_is_named, destinations)):
         exporters = dict.fromkeys(SIGNALS, ())
     identity = given.get("identity")
     if identity is not None and not callable(identity):
@@ -163,13 +169,14 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
     _warn_of_idle_variables(otel_environ, exporters, warnings)
     return Plan(
         scalars=scalars,
-        sampling=cast("SamplingOptions", sections["sampling"]),
+        sampling=_with_tail(cast("SamplingOptions", sections["sampling"]), environ, sources),
         llm=llm,
         metrics=cast("MetricsOptions | None", sections["metrics"]),
         logs=cast("LogsOptions | None", sections["logs"]),
         console=cast("ConsoleOptions | None", sections["console"]),
         redaction=cast("RedactionOptions | None", sections["redaction"]),
         spool=cast("SpoolOptions", sections["spool"]),
+        propagation=cast("PropagationOptions", sections["propagation"]),
         destinations=destinations,
         content=content,
         contents=contents,
@@ -225,24 +232,41 @@ def _section(
 
 def _destinations(
     given: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]
-) -> list[OTLP]:
+) -> list[Destination]:
     value = given.get("destinations", (OTLP(),))
-    if isinstance(value, (str, OTLP)) or not isinstance(value, Sequence) or any(not isinstance(d, OTLP) for d in value):
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or any(not isinstance(each, Destination) for each in value)
+    ):
         raise ConfigError(
-            "destinations", seen=value, expected="a list of aumos_otel.OTLP", remedy="pass destinations=[OTLP(…)]"
+            "destinations",
+            seen=value,
+            expected="a list of aumos_otel.OTLP or aumos_otel.OTLPFile",
+            remedy="pass destinations=[OTLP(…)]",
         )
     resolved = [_completed(destination.resolve(environ, file, sources), environ) for destination in value]
     taken = [destination.name for destination in resolved]
     repeated = {name for name in taken if taken.count(name) > 1}
     if repeated:
-        raise ConfigError("destinations", seen=taken, expected="distinct names", remedy='pass OTLP(name="…") for each')
+        raise ConfigError("destinations", seen=taken, expected="distinct names", remedy='give each one a name="…"')
     return resolved
 
 
-def _completed(otlp: OTLP, environ: Mapping[str, str]) -> OTLP:
+def _completed(destination: Destination, environ: Mapping[str, str]) -> Destination:
     """Fill the option objects that a destination has of its own."""
-    own = {name: value for name in ("select", "redaction", "spool") if isinstance(value := getattr(otlp, name), Options)}
-    return replace(otlp, **{name: value.resolve(environ, {}, {}) for name, value in own.items()})
+    own = {name: value for name, value in vars(destination).items() if isinstance(value, Options)}
+    return replace(destination, **{name: value.resolve(environ, {}, {}) for name, value in own.items()})
+
+
+def _is_named(destination: Destination) -> bool:
+    """Whether it says itself where it leads."""
+    return bool(destination.endpoint) if isinstance(destination, OTLP) else True
+
+
+def _with_tail(sampling: SamplingOptions, environ: Mapping[str, str], sources: dict[str, str]) -> SamplingOptions:
+    tail = sampling.tail
+    return sampling if tail is None else replace(sampling, tail=tail.resolve(environ, {}, sources))
 
 
 def _exporters(
@@ -309,13 +333,13 @@ def _content_ceiling(
 
 
 def _contents(
-    llm: LLMOptions | None, destinations: Sequence[OTLP], sources: Mapping[str, str]
+    llm: LLMOptions | None, destinations: Sequence[Destination], sources: Mapping[str, str]
 ) -> dict[str, Content]:
     """What each destination may see; an explicit NO_CONTENT is a ceiling that no destination lifts."""
     if llm is None:
         return {}
     closed = llm.content == "none" and sources["llm.content"] == _CAPTURE_VARIABLE
-    return {otlp.name: "none" if closed else otlp.content or llm.content for otlp in destinations}
+    return {way.name: "none" if closed else way.content or llm.content for way in destinations}
 
 
 def _flag(variable: str, environ: Mapping[str, str]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aumos_otel._internal import forking
-from aumos_otel.config import RedactionOptions, SpoolOptions
+from aumos_otel.config import OTLP, OTLPFile, SpoolOptions
 from aumos_otel.delivery.breaker import Breaker
 from aumos_otel.delivery.dispatch import Dispatch
+from aumos_otel.delivery.file import FileTransport
 from aumos_otel.delivery.foreign import ExporterPreparation, redacted_log, redacted_span
 from aumos_otel.delivery.intake import IntakeLimits
 from aumos_otel.delivery.lane import Lane, Patience
@@ -19,15 +20,18 @@ from aumos_otel.delivery.policy import Policy
 from aumos_otel.delivery.preparation import Exit, Preparation
 from aumos_otel.delivery.reading import log_record, span_record
 from aumos_otel.delivery.selection import Selection
+from aumos_otel.delivery.target import DEFAULT_TIMEOUT
 from aumos_otel.delivery.truncation import DEFAULT
 from aumos_otel.redaction.policy import Redactor
 from aumos_otel.spool.spool import Spool
+from aumos_otel.spool.subject import only_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aumos_otel.config import OTLP, Signal
+    from aumos_otel.config import Destination, Signal
     from aumos_otel.delivery.ledger import Account, Books, Ledger
+    from aumos_otel.delivery.outcome import Transport
     from aumos_otel.delivery.target import Target
     from aumos_otel.plan import Plan
 
@@ -71,13 +75,13 @@ class Workshop:
         self._breakers: dict[str, Breaker] = {}
         self._redactors: dict[int, Redactor] = {}
 
-    def dispatch(self, signal: Signal, ways: Sequence[tuple[OTLP, Target]]) -> Dispatch[Any]:
+    def dispatch(self, signal: Signal, ways: Sequence[tuple[Destination, Target | None]]) -> Dispatch[Any]:
         """The delivery of ``signal`` to all its destinations, which share one intake."""
         books = self._ledger.open(signal)
-        exits = [self._exit(books, otlp, target) for otlp, target in ways]
+        exits = [self._exit(books, way, target) for way, target in ways]
         encode = partial(parcels_of, limits=DEFAULT, max_bytes=MAX_BYTES)
         preparation = Preparation(books, exits, _READERS[signal], encode, self.paused)
-        spooled = any(self._spool_options(otlp).enabled for otlp, _ in ways)
+        spooled = any(self._spool_options(way).enabled for way, _ in ways)
         return self._started(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
 
     def exporter_dispatch(self, signal: Signal, name: str, exporter: Any) -> Dispatch[Any]:
@@ -103,32 +107,41 @@ class Workshop:
         forking.in_child(dispatch.after_fork)
         return dispatch
 
-    def _exit(self, books: Books, otlp: OTLP, target: Target) -> Exit:
-        account = books.open(otlp.name, target.url.partition("?")[0])
+    def _exit(self, books: Books, way: Destination, target: Target | None) -> Exit:
+        transport, address, seconds = _way_out(books.signal, way, target)
+        account = books.open(way.name, address)
+        redactor = self._redactor(way)
         limits = BatchLimits(self._batch(books.signal), MAX_BYTES)
-        bounds = (self._most(books.signal), otlp.queue_bytes)
+        bounds = (self._most(books.signal), way.queue_bytes)
         memory = MemoryOutbox(account, bounds, limits)
         outbox: MemoryOutbox | SpoolOutbox = memory
-        options = self._spool_options(otlp)
+        options = self._spool_options(way)
         if options.enabled:
-            spool = Spool(options, self._service, otlp.name, books.signal, lost=account.lose)
+            redacted = None if redactor is None else only_hashes(redactor.value)
+            spool = Spool(options, self._service, way.name, books.signal, lost=account.lose, redacted=redacted)
             outbox = SpoolOutbox(account, spool, memory, limits)
-        breaker = self._breakers.setdefault(otlp.name, Breaker())
-        lane = Lane(account, build_transport(target), outbox, breaker, self._patience(target), self.paused)
-        return Exit(Selection(otlp.select, otlp.sampling), self._policy(otlp), lane)
+        breaker = self._breakers.setdefault(way.name, Breaker())
+        lane = Lane(account, transport, outbox, breaker, self._patience(books.signal, seconds), self.paused)
+        return Exit(Selection(way.select, way.sampling), self._policy(way), lane)
 
-    def _policy(self, otlp: OTLP | None) -> Policy:
+    def _policy(self, way: Destination | None) -> Policy:
         llm = self._plan.llm
         captured = "none" if llm is None else llm.content
-        wanted = self._plan.content if otlp is None or llm is None else self._plan.contents[otlp.name]
-        options = otlp.redaction if otlp is not None and otlp.redaction is not None else self._plan.redaction
-        return Policy(wanted, captured, None if options is None else self._redactor(options))
+        wanted = self._plan.content if way is None or llm is None else self._plan.contents[way.name]
+        return Policy(wanted, captured, self._redactor(way))
 
-    def _redactor(self, options: RedactionOptions) -> Redactor:
-        return self._redactors.setdefault(id(options), Redactor(options))
+    def _redactor(self, way: Destination | None) -> Redactor | None:
+        options = way.redaction if way is not None and way.redaction is not None else self._plan.redaction
+        if options is None:
+            return None
+        if id(options) not in self._redactors:
+            self._redactors[id(options)] = Redactor(options)
+        return self._redactors[id(options)]
 
-    def _spool_options(self, otlp: OTLP) -> SpoolOptions:
-        return otlp.spool if isinstance(otlp.spool, SpoolOptions) else self._plan.spool
+    def _spool_options(self, way: Destination) -> SpoolOptions:
+        if not isinstance(way, OTLP):  # what goes to a file is on disk there
+            return SpoolOptions(enabled=False)
+        return way.spool if isinstance(way.spool, SpoolOptions) else self._plan.spool
 
     def redactions(self) -> Mapping[str, int]:
         """Redactions so far, by detector."""
@@ -156,9 +169,17 @@ class Workshop:
             delay=min(delay, _SPOOL_DELAY) if spooled else delay,
         )
 
-    def _patience(self, target: Target) -> Patience:
+    def _patience(self, signal: Signal, attempt: float) -> Patience:
         """A time for one batch with all its attempts is set by the user alone."""
-        variable = _TIMEOUTS[target.signal]
+        variable = _TIMEOUTS[signal]
         told = self._plan.environ.get(variable, "").strip()
         whole = (self._plan.quantities[variable] or 0) / 1000 if told else None
-        return Patience(target.options["timeout"], whole)
+        return Patience(attempt, whole)
+
+
+def _way_out(signal: Signal, way: Destination, target: Target | None) -> tuple[Transport, str, float]:
+    """The transport, what status() calls its end, and the seconds for one attempt."""
+    if isinstance(way, OTLPFile):
+        return FileTransport(signal, way), way.path, DEFAULT_TIMEOUT
+    goal = cast("Target", target)  # every other destination has one
+    return build_transport(goal), goal.url.partition("?")[0], goal.options["timeout"]

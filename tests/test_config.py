@@ -74,7 +74,7 @@ def test_a_wrong_value(kind: type, given: dict[str, Any], subject: str) -> None:
     ("kind", "given", "near"),
     [
         (OTLP, "endpont", "endpoint"),
-        (SamplingOptions, "rate", "ratio"),
+        (SamplingOptions, "ration", "ratio"),
         (LLMOptions, "contents", "content"),
         (MetricsOptions, "promethius", "prometheus"),
         (LogsOptions, "levels", "level"),

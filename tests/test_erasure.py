@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from click.testing import CliRunner
+from spool.requests_of import REQUESTS, TENANT, USER, logs, metrics, traces
 
 from aumos_otel import erasure
 from aumos_otel.cli import main
@@ -15,7 +16,6 @@ from aumos_otel.errors import ConfigError
 from aumos_otel.local import Store, wire
 from aumos_otel.spool import segment
 from aumos_otel.spool.spool import Spool
-from spool.requests_of import REQUESTS, TENANT, USER, logs, metrics, traces
 
 ALICE = {TENANT: "acme", USER: "alice-in-wonderland"}
 BOB = {TENANT: "acme", USER: "bob"}
@@ -119,6 +119,22 @@ def test_a_living_process_erases_before_its_next_send(root):
     assert not books.spool.poll_requests()
     assert books.spool.append(b"on it goes", 1)
     assert books.bodies() == [(b"on it goes", 1)]
+    books.spool.close()
+
+
+def test_what_was_done_with_ahead_is_not_handed_out_again(root):
+    """Erasure in a living process keeps the books also where requests were done with out of order."""
+    request, count, removed = MIXED["traces"]
+    books = Books(root, "traces")
+    for _ in range(3):
+        books.spool.append(request.SerializeToString(), count)
+    frames = [books.spool.next() for _ in range(3)]
+    books.spool.done(frames[1])
+    assert erasure.erase(root, user="alice-in-wonderland", wait=0).waiting == 1
+    assert books.spool.poll_requests()
+    assert books.lost == {"filtered": 2 * removed}
+    assert len(books.bodies()) == 2
+    assert books.spool.pending() == (0, 0)
     books.spool.close()
 
 
@@ -244,3 +260,30 @@ def test_the_command_finds_the_places_by_itself(tmp_path, monkeypatch):
     monkeypatch.delenv("AUMOS_OTEL_SPOOL_DIR")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert erasure.places()[0] == tmp_path / "state" / "aumos-otel" / "spool"
+
+
+def test_the_command_finds_hashed_ids_with_the_key(root, monkeypatch):
+    """With the key in the environment an e-mail address is found by what redaction made of it."""
+    monkeypatch.setenv("AUMOS_OTEL_REDACTION_PERSONAL", "hash")
+    monkeypatch.setenv("AUMOS_OTEL_REDACTION_HASH_KEY", "0123456789abcdef0123456789abcdef")
+    hashed = erasure.hashes()(USER, "ann@example.com", "acme")
+    assert hashed.startswith("[HASH:email:")
+    books = Books(root, "traces")
+    books.spool.append(traces(("a", {TENANT: "acme", USER: hashed}), ("b", BOB)).SerializeToString(), 2)
+    books.spool.close()
+    command = [
+        "erase",
+        "--user",
+        "ann@example.com",
+        "--spool",
+        str(root),
+        "--db",
+        str(root / "none"),
+        "--yes",
+        "--json",
+    ]
+    erased = CliRunner().invoke(main, command)
+    assert json.loads(erased.stdout)["spooled"] == 1
+    monkeypatch.delenv("AUMOS_OTEL_REDACTION_HASH_KEY")
+    monkeypatch.setenv("AUMOS_OTEL_REDACTION_PERSONAL", "keep")
+    assert erasure.hashes() is None

@@ -64,11 +64,11 @@ def read() -> LocalBackend | None:
         path = state_path()
         if not _is_private(path.parent.lstat()):
             return None
-        content = _read_private(path)
+        content = read_private(path)
         backend = _parse(content) if content is not None else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return backend if backend is not None and _is_running(backend) else None
+    return backend if backend is not None and is_running(backend.pid, backend.started) else None
 
 
 def write(backend: LocalBackend) -> None:
@@ -77,14 +77,22 @@ def write(backend: LocalBackend) -> None:
     Raises:
         OSError: the directory cannot be made, or is open to other users.
     """
-    path = state_path()
+    publish(state_path(), json.dumps(dataclasses.asdict(backend)))
+
+
+def publish(path: Path, content: str) -> None:
+    """Write a file of the state directory, replacing an older one at once.
+
+    Raises:
+        OSError: the directory cannot be made, or is open to other users.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_private(path.parent.lstat()):
         raise PermissionError(f"{path.parent} must be a directory of this user with mode 0700")
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_FILE_NAME)  # mkstemp: 0600 from the first moment
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mkstemp: 0600 from the first moment
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(backend), file)
+            file.write(content)
         os.replace(temporary, path)  # noqa: PTH105 - both are names of the same directory
     except BaseException:
         with contextlib.suppress(OSError):
@@ -95,7 +103,7 @@ def write(backend: LocalBackend) -> None:
 def remove() -> None:
     """Withdraw the file if this process wrote it."""
     try:
-        content = _read_private(state_path())
+        content = read_private(state_path())
         if content is not None and json.loads(content)["pid"] == os.getpid():
             state_path().unlink()
     except (OSError, ValueError, TypeError, KeyError):
@@ -128,14 +136,26 @@ def _is_private(status: os.stat_result) -> bool:
     return status.st_uid == _uid() and not status.st_mode & 0o077
 
 
-def _read_private(path: Path) -> bytes | None:
+def read_private(path: Path, limit: int = _MAX_BYTES) -> bytes | None:
+    """The content of a file that is this user's and nobody else's, of at most ``limit`` bytes; else None."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not (stat.S_ISREG(status.st_mode) and _is_private(status)):
             return None
-        content = file.read(_MAX_BYTES + 1)
-    return content if len(content) <= _MAX_BYTES else None
+        content = file.read(limit + 1)
+    return content if len(content) <= limit else None
+
+
+def private_files(prefix: str) -> list[Path]:
+    """The files of the state directory whose names begin with ``prefix``; none if it is open to other users."""
+    directory = state_path().parent
+    try:
+        if not _is_private(directory.lstat()):
+            return []
+        return [path for path in directory.iterdir() if path.name.startswith(prefix)]
+    except OSError:
+        return []
 
 
 def _parse(content: bytes) -> LocalBackend:
@@ -154,14 +174,15 @@ def _is_loopback(url: str) -> bool:
     return parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"} and parts.port is not None
 
 
-def _is_running(backend: LocalBackend) -> bool:
-    if sys.platform == "win32":  # signal 0 would end the process there; without a check the file is not believed
+def is_running(pid: int, started: float | None) -> bool:
+    """Whether the process with this number is still the one that started then; unknown is no."""
+    if sys.platform == "win32":  # signal 0 would end the process there; without a check nothing is believed
         return False
     try:
-        os.kill(backend.pid, 0)
+        os.kill(pid, 0)
     except PermissionError:
         return False  # alive, but another user's: a reused pid
     except (OSError, OverflowError):
         return False
-    started = process_start(backend.pid)
-    return started is None or abs(started - backend.started) <= _START_TOLERANCE
+    now = process_start(pid)
+    return now is None or started is None or abs(now - started) <= _START_TOLERANCE

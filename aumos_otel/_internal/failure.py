@@ -41,8 +41,10 @@ def error_type(error: BaseException) -> str:
 
 def is_plain(error: BaseException) -> bool:
     """Whether the text of ``error`` comes from builtins alone, so that asking for it can neither raise nor hang."""
-    kind = type(error)
-    return kind.__module__ == "builtins" and all(type(argument) in plain.SCALARS for argument in error.args)
+    if type(error).__module__ != "builtins":
+        return False
+    arguments = error.args[:1] if isinstance(error, BaseExceptionGroup) else error.args
+    return all(type(argument) in plain.SCALARS for argument in arguments)
 
 
 def message(error: BaseException) -> str:

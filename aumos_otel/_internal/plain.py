@@ -24,7 +24,7 @@ from aumos_otel import guard
 from aumos_otel._internal import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -36,6 +36,9 @@ ITEMS: Final = 10_000
 SCALARS: Final = frozenset({NoneType, bool, int, float, str, bytes})
 _SPELLED: Final = (uuid.UUID, PurePath, date, time_of_day, timedelta, Decimal)
 _ELLIPSIS: Final = "…"
+
+#: Contents of a container that are looked at for whose code they call.
+_PARTS: Final = 100
 
 #: Seconds for which a class that did not answer in time is not asked again.
 PAUSE: Final = 60.0
@@ -52,9 +55,10 @@ def ask(job: Callable[[], T], *owners: object) -> T:
         TimeoutError: it is not done within `deadline.PATIENCE` seconds, and has been left behind.
         BaseException: what the job raised.
     """
-    kinds = {type(owner) for owner in owners}
+    kinds = {type(part) for owner in owners for part in _parts(owner)}
     if all(kind in _prompt for kind in kinds):
         return _timed(job, kinds)
+    kinds = {kind for kind in kinds if kind.__module__ != "builtins"}  # a builtin only calls what is in it
     now = time.monotonic()
     if any(now - _late.get(kind, -PAUSE) < PAUSE for kind in kinds):
         raise TimeoutError("not asked again so soon")
@@ -78,6 +82,26 @@ def _timed(job: Callable[[], T], kinds: set[type]) -> T:
     finally:
         if time.perf_counter() - began > deadline.PATIENCE:
             _prompt.difference_update(kinds)
+
+
+def _parts(owner: object) -> Iterator[object]:
+    """Whose code is called for the text of ``owner``: for a builtin container or exception, its contents'."""
+    waiting, room = [owner], _PARTS
+    while waiting and room:
+        room -= 1
+        part = waiting.pop()
+        kind = type(part)
+        if kind in SCALARS:
+            continue
+        if kind is dict:
+            waiting += [*part, *part.values()]  # type: ignore[misc, attr-defined]  # its type has just been compared
+        elif kind in (list, tuple, set, frozenset):
+            waiting += part  # type: ignore[arg-type]  # same
+        elif isinstance(part, BaseException) and kind.__module__ == "builtins":
+            waiting += part.args
+        else:
+            yield part
+    yield from waiting[:1]
 
 
 def text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import StatusCode
@@ -20,8 +21,9 @@ _RECORD: Final = 400
 _ATTRIBUTE: Final = 40
 _ENTRY: Final = 200
 
-#: Bytes of one element of a structured value, which is not looked into.
-_ELEMENT: Final = 64
+#: How many elements of a structured value are looked at, the others being taken for the like, and how deeply.
+_SAMPLE: Final = 16
+_DEPTH: Final = 3
 
 
 def appraise_span(span: ReadableSpan) -> tuple[int, bool]:
@@ -51,14 +53,22 @@ def appraise_log(data: ReadableLogRecord | ReadWriteLogRecord) -> tuple[int, boo
     return size, valued
 
 
-def _sum(values: Iterable[Any]) -> int:
+def _sum(values: Iterable[Any], depth: int = _DEPTH) -> int:
     size = 0
     for value in values:
         kind = type(value)
         if kind is str or kind is bytes:
             size += _ATTRIBUTE + len(value)
         elif kind is list or kind is tuple or kind is dict:
-            size += _ATTRIBUTE + _ELEMENT * len(value)
+            size += _ATTRIBUTE + _extrapolated(value, depth)
         else:
             size += _ATTRIBUTE
     return size
+
+
+def _extrapolated(container: Any, depth: int) -> int:
+    count = len(container)
+    if not depth or not count:
+        return _ATTRIBUTE * count
+    sample = islice(container.values() if type(container) is dict else container, _SAMPLE)
+    return _sum(sample, depth - 1) * count // min(count, _SAMPLE)

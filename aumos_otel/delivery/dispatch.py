@@ -44,6 +44,8 @@ class Dispatch(Generic[T]):
         self._budget = budget
         self._end: float | None = None
         self._closed = False
+        #: Whether `close` left nothing behind.
+        self.all_sent = True
 
     def start(self) -> None:
         """Begin to send what ended processes left in the spools."""
@@ -71,8 +73,7 @@ class Dispatch(Generic[T]):
         self.intake.abandon()
         for lane in self.lanes:
             lane.hurry(deadline)
-        for lane in self.lanes:
-            lane.close(deadline)
+        self.all_sent = all([lane.close(deadline) for lane in self.lanes])
 
     def after_fork(self) -> None:
         """In a forked child: begin with empty books."""

@@ -2,6 +2,9 @@
 
 Field numbers and types are those of opentelemetry/proto/{trace,logs,metrics}/v1; a tag is ``number << 3 | type``,
 where type is 0 for a varint, 1 for eight bytes, 2 for something with a length, 5 for four bytes.
+
+A receiver decodes what it would from the SDK's encoder (tests/delivery/test_encoding.py holds them side by
+side), except that a link has its trace state, and that a metric without points is not sent.
 """
 
 from __future__ import annotations

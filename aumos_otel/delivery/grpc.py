@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from aumos_otel import guard
+from aumos_otel import _compat, guard
 from aumos_otel.delivery import diagnosis
 from aumos_otel.delivery.answer import PROTOBUF, USER_AGENT, one_line, partial_success
 from aumos_otel.delivery.outcome import Outcome
@@ -77,7 +77,7 @@ class GRPCTransport:
 
     def __init__(self, target: Target, credentials: Any = None) -> None:
         given = target.options
-        self._grpc = _library.load()
+        self._grpc = library.load()
         self._target = target
         self._given_credentials = credentials
         self._peer = urlsplit(target.url).netloc
@@ -86,14 +86,13 @@ class GRPCTransport:
         self._metadata = tuple(given.get("headers", {}).items())
         self._lock = threading.Lock()
         self._channel: Any = None
-        self._answered = False
         if target.tls:
             self._credentials()  # a file that cannot be read is told now, not with the first request
-        _library.add(self)
+        library.add(self)
 
     def send(self, body: bytes, deadline: float) -> Outcome:
         """Send one request; see `aumos_otel.delivery.outcome.Transport`."""
-        if not _library.works_here():
+        if not library.works_here():
             return Outcome(
                 "retry", message=f"grpc was loaded before the fork; set {_FORK_SUPPORT}=1, or use http/protobuf"
             )
@@ -129,7 +128,7 @@ class GRPCTransport:
 
     def start_over(self) -> Any:
         """After a fork, in the child: forget the channel; returns it, because it must not be finalized here."""
-        inherited, self._channel, self._answered, self._lock = self._channel, None, False, threading.Lock()
+        inherited, self._channel, self._lock = self._channel, None, threading.Lock()
         return inherited
 
     def _interrupt(self) -> None:
@@ -138,7 +137,7 @@ class GRPCTransport:
             channel.close()
 
     def _drop(self) -> None:
-        channel, self._channel, self._answered = self._channel, None, False
+        channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
 
@@ -158,7 +157,6 @@ class GRPCTransport:
         except ValueError as error:  # it was closed meanwhile
             self._drop()
             return Outcome("retry", message=f"{self._peer}: {error}")
-        self._answered = True
         try:
             refused, message = partial_success(self._target.signal, PROTOBUF, answer)
         except ValueError as error:
@@ -185,7 +183,9 @@ class GRPCTransport:
         code, details = error.code().name, one_line(error.details())
         message, words = f"gRPC {code}: {details}", details.lower()
         if code in _CONNECTION_LOST:
-            ambiguous = any(mark in words for mark in _BROKEN_OFF) or (self._answered and words == "deadline exceeded")
+            ambiguous = any(mark in words for mark in _BROKEN_OFF) or (
+                words == "deadline exceeded" and _compat.is_grpc_connected(self._channel)
+            )
             self._drop()
             if code in self._retryable:
                 if words.startswith(_UNREACHABLE):
@@ -269,4 +269,5 @@ class _Library:
             self._inherited += [transport.start_over() for transport in list(self._transports)]
 
 
-_library = _Library()
+#: grpcio in this process.
+library = _Library()

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from aumos_otel import guard
 from aumos_otel.delivery import backoff
 from aumos_otel.delivery.assembly import split
 from aumos_otel.delivery.outbox import Batch
@@ -86,6 +87,7 @@ class Lane:
         self._hand: deque[Batch] = deque()
         self._closing: float | None = None
         self._not_before = 0.0
+        self._tell_at = 0.0
         self._tried_closing = False
         self._hopeless = False
         self._abandoned = False
@@ -114,9 +116,10 @@ class Lane:
             self._worker.wake()
 
     def start(self) -> None:
-        """Begin with what an ended process left in the spool."""
-        self._worker.ensure()
-        self._worker.wake()
+        """Begin with what an ended process left in the spool, if there is one."""
+        if self._outbox.interval is not None:
+            self._worker.ensure()
+            self._worker.wake()
 
     def hurry(self, deadline: float) -> None:
         """The time to leave runs until ``deadline`` (monotonic seconds): send what waits now."""
@@ -124,8 +127,12 @@ class Lane:
         self._worker.ensure()
         self._worker.wake()
 
-    def close(self, deadline: float) -> None:
-        """Wait until all is sent or ``deadline`` has come, then stop; what is left is written down."""
+    def close(self, deadline: float) -> bool:
+        """Wait until all is sent or ``deadline`` has come, then stop; what is left is written down.
+
+        Returns:
+            True when nothing was left.
+        """
         account, books = self.account, self.account.books
         if not self._worker.running:  # no thread was to be had
             self._work()
@@ -134,6 +141,7 @@ class Lane:
                 lambda: self._hopeless or not account.queued + account.spooled, max(0.0, deadline - time.monotonic())
             )
             self._abandoned = True
+            all_sent = not account.queued + account.spooled
             for batch in self._hand:
                 if not batch.spooled:  # what was on its way may have arrived
                     reason = None if batch.ambiguous or batch.underway else attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE
@@ -142,6 +150,7 @@ class Lane:
         self._outbox.close()
         self._worker.stop()
         self._transport.close()
+        return all_sent
 
     def _work(self) -> float | None:
         """Send until the outbox is empty, or a pause is due; returns its seconds."""
@@ -187,6 +196,15 @@ class Lane:
             batch.underway = False
             if not self._abandoned:
                 self._judge(batch, outcome)
+        with guard.contain("delivery.diagnostic"):
+            self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """What goes wrong, as one line a minute; not under the lock, because a log handler may do anything."""
+        now = time.monotonic()
+        if outcome.message and now >= self._tell_at:
+            self._tell_at = now + guard.LOG_INTERVAL
+            guard.logger.warning("%s to %s: %s", self.account.books.signal, self.account.destination, outcome.message)
 
     def _judge(self, batch: Batch, outcome: Outcome) -> None:
         """Write down what became of an attempt; called under the lock of the books."""

@@ -155,21 +155,21 @@ def _is_id(value: Any, bits: int) -> bool:
 
 def _number(value: Any) -> int | float:
     """A number that the protocol holds; a whole one beyond 64 bits as the nearest float."""
-    if type(value) is float:
-        return value
-    if isinstance(value, Integral):
+    if isinstance(value, int) or (type(value) is not float and isinstance(value, Integral)):
         whole = int(value)
         return whole if -_MAX_INT <= whole < _MAX_INT else _real(whole)
     return _real(value)
 
 
 def _real(value: Any) -> float:
-    if not isinstance(value, Real):
+    if type(value) is float:
+        return value
+    if not isinstance(value, int | Real):
         raise TypeError(f"not a number: {type(value).__name__}")
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return -math.inf if value < 0 else math.inf
 
 
 def _optional(value: Any) -> float | None:
@@ -177,6 +177,8 @@ def _optional(value: Any) -> float | None:
 
 
 def _count64(value: Any) -> int:
+    if type(value) is int and 0 <= value <= _MAX_UINT64:
+        return value
     return min(max(int(value), 0), _MAX_UINT64)
 
 

@@ -8,13 +8,21 @@ from aumos_otel.delivery import wire
 from aumos_otel.delivery.cleaning import Cleaner
 from aumos_otel.delivery.parcel import Group
 from aumos_otel.delivery.truncation import DEFAULT, shorten_attributes
+from aumos_otel.redaction.plain import DROP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aumos_otel.redaction.plain import Plain
 
+#: What `text` is told about a key.
+KEY: Final = "attribute.key"
+
 _MAX_KEPT: Final = 1024
+
+#: Bytes that a resource or scope should take in each request, and by how much the limits are divided until it does.
+_MAX_BYTES: Final = 128 * 1024
+_DIVISORS: Final = (1, 8, 64)
 
 #: By the identity of the SDK's resource and scope, which the entry keeps alive, so that it cannot be taken again.
 _kept: dict[tuple[int, int], tuple[Any, Any, Origin]] = {}
@@ -53,23 +61,33 @@ class Origin:
         self.resource_schema_url = resource_schema_url
         self.scope_name, self.scope_version, self.scope_attributes, self.scope_schema_url = scope
         self.group = Group(
-            wire.attributes(b"\x0a", shorten_attributes(resource, DEFAULT)),
+            _bounded(b"\x0a", resource),
             resource_schema_url,
             wire.string(b"\x0a", self.scope_name)
             + wire.string(b"\x12", self.scope_version)
-            + wire.attributes(b"\x1a", shorten_attributes(self.scope_attributes, DEFAULT)),
+            + _bounded(b"\x1a", self.scope_attributes),
             self.scope_schema_url,
         )
 
-    def rewritten(self, value: Callable[[str, Plain], Any], drop: object) -> Origin:
-        """The same with every attribute of resource and scope as ``value`` returns it, without those that are ``drop``."""
-        resource, _ = rewrite_attributes(self.resource_attributes, value, drop)
-        scope, _ = rewrite_attributes(self.scope_attributes, value, drop)
+    def rewritten(self, value: Callable[[str, Plain], Any], text: Callable[[str, str], Any]) -> Origin:
+        """The same with every attribute of resource and scope as ``value`` returns it, every other text as ``text`` does."""
+        resource, _ = rewrite_attributes(self.resource_attributes, value, text)
+        scope, _ = rewrite_attributes(self.scope_attributes, value, text)
+        name, version = text("scope.name", self.scope_name), text("scope.version", self.scope_version)
         return Origin(
             resource,
             self.resource_schema_url,
-            (self.scope_name, self.scope_version, scope, self.scope_schema_url),
+            (name, version, scope, self.scope_schema_url),
         )
+
+
+def _bounded(tag: bytes, given: dict[str, Plain]) -> bytes:
+    """Attributes that leave room for records in a request, however many long ones there are."""
+    for divisor in _DIVISORS:
+        data = wire.attributes(tag, shorten_attributes(given, DEFAULT.divided(divisor)))
+        if len(data) <= _MAX_BYTES:
+            break
+    return data
 
 
 def origin_of(resource: Any, scope: Any) -> Origin:
@@ -99,12 +117,12 @@ def origin_of(resource: Any, scope: Any) -> Origin:
 
 
 def rewrite_attributes(
-    given: dict[str, Plain], value: Callable[[str, Plain], Any], drop: object
+    given: dict[str, Plain], value: Callable[[str, Plain], Any], text: Callable[[str, str], Any]
 ) -> tuple[dict[str, Plain], int]:
-    """Attributes as ``value`` returns them, and how many were ``drop``."""
+    """Attributes as ``value`` returns them, their keys as ``text`` does, and how many were dropped."""
     taken: dict[str, Plain] = {}
     for key, old in given.items():
-        new = value(key, old)
-        if new is not drop:
-            taken[key] = new
+        new, name = value(key, old), text(KEY, key)
+        if new is not DROP and name is not DROP:
+            taken[name] = new
     return taken, len(given) - len(taken)

@@ -46,9 +46,11 @@ def to_protobuf(signal: Signal, line: bytes) -> bytes:
     Raises:
         ValueError: it says none.
     """
-    request = _request(signal)
+    request, content = _request(signal), json.loads(line)
+    if not isinstance(content, dict):
+        raise ValueError(f"not OTLP/JSON of {signal}")
     try:
-        json_format.ParseDict(_with_ids(json.loads(line), _base64), request, ignore_unknown_fields=True)
+        json_format.ParseDict(_with_ids(content, _base64), request, ignore_unknown_fields=True)
     except (json_format.ParseError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not OTLP/JSON of {signal}") from error
     return bytes(request.SerializeToString())

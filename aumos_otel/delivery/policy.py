@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.delivery.record import MetricRecord
 from aumos_otel.redaction import DROP, content
+from aumos_otel.redaction.policy import masking
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Origins whose redacted form is remembered.
 _MAX_ORIGINS: Final = 1024
+#: Texts that are remembered as clean, and how long one of them may be.
+_MAX_KNOWN: Final = 8192
+_LONGEST_KNOWN: Final = 128
 
 
 class Policy:
@@ -33,6 +37,8 @@ class Policy:
         self._captured = captured
         self._redactor = redactor
         self._origins: dict[Origin, Origin] = {}
+        #: Texts with the place where they were found clean: most come again and again.
+        self._clean: set[tuple[str, str]] = set()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self._key() == other._key()
@@ -50,12 +56,14 @@ class Policy:
             RedactionFailed: it cannot be redacted, and the profile fails closed.
         """
         copy = record.copy()
+        if len(self._clean) > _MAX_KNOWN:
+            self._clean.clear()
         shrink = self._wanted != self._captured
         if shrink or self._redactor is not None:
             tenant = _tenant(record)
             value = self._shrinking(tenant) if shrink else self._redacting(tenant)
             with nullcontext() if self._redactor is None else self._redactor.record():
-                copy.rewrite(value, self._text(tenant), DROP)
+                copy.rewrite(value, self._text(tenant))
                 copy.origin = self._origin(record.origin)
         return copy
 
@@ -65,17 +73,26 @@ class Policy:
             return origin
         known = self._origins.get(origin)
         if known is None:
-            known = origin.rewritten(self._redacting(None), DROP)
+            known = origin.rewritten(self._redacting(None), self._text(None))
             if len(self._origins) >= _MAX_ORIGINS:
                 self._origins.clear()
             self._origins[origin] = known
         return known
 
     def _redacting(self, tenant: str | None) -> Any:
-        redactor = self._redactor
+        redactor, clean = self._redactor, self._clean
 
         def value(key: str, given: Any) -> Any:
-            return given if redactor is None else redactor.value(key, given, tenant)
+            if redactor is None:
+                return given
+            if type(given) is not str or len(given) > _LONGEST_KNOWN:
+                return redactor.value(key, given, tenant)
+            if (key, given) in clean:
+                return given
+            left = redactor.value(key, given, tenant)
+            if left == given:
+                clean.add((key, given))
+            return left
 
         return value
 
@@ -85,16 +102,21 @@ class Policy:
         def value(key: str, given: Any) -> Any:
             if key == attributes.AUMOS_LLM_CONTENT_POLICY:
                 return DROP if self._wanted == content.NONE else self._wanted
-            given = content.cut(key, given, self._captured, self._wanted, self._redactor)
+            given = content.cut(key, given, self._captured, self._wanted, masking())
             return DROP if given is DROP else redact(key, given)
 
         return value
 
     def _text(self, tenant: str | None) -> Any:
-        redactor = self._redactor
+        redactor, clean = self._redactor, self._clean
 
         def text(where: str, given: str) -> Any:
-            return given if redactor is None else redactor.text(where, given, tenant)
+            if redactor is None or (where, given) in clean:
+                return given
+            left = redactor.text(where, given, tenant)
+            if left == given and len(given) <= _LONGEST_KNOWN:
+                clean.add((where, given))
+            return left
 
         return text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from aumos_otel.delivery.origin import rewrite_attributes
 from aumos_otel.delivery.truncation import shorten, shorten_attributes, shorten_plain
+from aumos_otel.redaction.plain import DROP
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -54,11 +55,20 @@ class _Fields:
             setattr(twin, name, getattr(self, name))
         return twin
 
-    def rewrite_attributes(self, value: ValueRewriter, drop: object) -> None:
+    def rewrite_attributes(self, value: ValueRewriter, text: TextRewriter) -> None:
         """Put every attribute through ``value``."""
         if self.attributes:
-            self.attributes, dropped = rewrite_attributes(self.attributes, value, drop)
+            self.attributes, dropped = rewrite_attributes(self.attributes, value, text)
             self.dropped_attributes += dropped
+
+    def truncated(self, limits: Limits) -> Self:
+        """The same with short attributes: itself, or a copy where that makes a difference."""
+        attributes = shorten_attributes(self.attributes, limits)
+        if attributes is self.attributes:
+            return self
+        twin = self.copy()
+        twin.attributes = attributes
+        return twin
 
 
 def _tenant_in(given: dict[str, Plain]) -> str | None:
@@ -73,6 +83,14 @@ class EventRecord(_Fields):
 
     name: str
     time: int
+
+    def truncated(self, limits: Limits) -> Self:
+        """The same with a short name and short attributes."""
+        twin = super().truncated(limits)
+        if len(self.name) > limits.name:
+            twin = twin.copy()
+            twin.name = shorten(self.name, limits.name)
+        return twin
 
 
 class LinkRecord(_Fields):
@@ -166,27 +184,28 @@ class SpanRecord(_Owned):
         """Whether it is worth more than others: it failed, or is an LLM call."""
         return self.status_code == ERROR or attributes.GEN_AI_OPERATION_NAME in self.attributes
 
-    def rewrite(self, value: ValueRewriter, text: TextRewriter, drop: object) -> None:
+    def rewrite(self, value: ValueRewriter, text: TextRewriter) -> None:
         """Put every attribute and text through the two functions.
 
         Args:
             value: gets key and value of an attribute; what it returns stands in its place.
             text: gets ``name``, ``status.message`` or ``event.name``, and the text.
-            drop: returned by either to remove; an attribute is then counted as dropped, a text is empty.
+
+        Either may return DROP: an attribute is then counted as dropped, a text is empty.
         """
-        self.name = _text(self.name, "name", text, drop)
+        self.name = _text(self.name, "name", text)
         if self.status_message:
-            self.status_message = _text(self.status_message, "status.message", text, drop)
-        self.rewrite_attributes(value, drop)
+            self.status_message = _text(self.status_message, "status.message", text)
+        self.rewrite_attributes(value, text)
         if self.events:
             self.events = [event.copy() for event in self.events]
             for event in self.events:
-                event.name = _text(event.name, "event.name", text, drop)
-                event.rewrite_attributes(value, drop)
+                event.name = _text(event.name, "event.name", text)
+                event.rewrite_attributes(value, text)
         if self.links:
             self.links = [link.copy() for link in self.links]
             for link in self.links:
-                link.rewrite_attributes(value, drop)
+                link.rewrite_attributes(value, text)
 
     def truncate(self, limits: Limits) -> None:
         """Shorten what is too long; what is cut ends with a mark of its length and fingerprint."""
@@ -194,14 +213,9 @@ class SpanRecord(_Owned):
         self.status_message = shorten(self.status_message, limits.message)
         self.attributes = shorten_attributes(self.attributes, limits)
         if self.events:
-            self.events = [event.copy() for event in self.events]
-            for event in self.events:
-                event.name = shorten(event.name, limits.name)
-                event.attributes = shorten_attributes(event.attributes, limits)
+            self.events = [event.truncated(limits) for event in self.events]
         if self.links:
-            self.links = [link.copy() for link in self.links]
-            for link in self.links:
-                link.attributes = shorten_attributes(link.attributes, limits)
+            self.links = [link.truncated(limits) for link in self.links]
 
 
 class LogRecord(_Owned):
@@ -235,22 +249,22 @@ class LogRecord(_Owned):
         """Whether it is worth more than others: it tells of an error, or of an LLM call."""
         return self.severity_number >= SEVERITY_ERROR or attributes.GEN_AI_OPERATION_NAME in self.attributes
 
-    def rewrite(self, value: ValueRewriter, text: TextRewriter, drop: object) -> None:
+    def rewrite(self, value: ValueRewriter, text: TextRewriter) -> None:
         """Put body, texts and every attribute through the two functions; see `SpanRecord.rewrite`.
 
         A body of text goes through ``text`` as ``body``, another through ``value`` under that key.
         """
         body = self.body
         if isinstance(body, str):
-            self.body = _text(body, "body", text, drop)
+            self.body = _text(body, "body", text)
         elif body is not None:
             new = value("body", body)
-            self.body = None if new is drop else new
+            self.body = None if new is DROP else new
         if self.event_name:
-            self.event_name = _text(self.event_name, "event.name", text, drop)
+            self.event_name = _text(self.event_name, "event.name", text)
         if self.severity_text:
-            self.severity_text = _text(self.severity_text, "severity.text", text, drop)
-        self.rewrite_attributes(value, drop)
+            self.severity_text = _text(self.severity_text, "severity.text", text)
+        self.rewrite_attributes(value, text)
 
     def truncate(self, limits: Limits) -> None:
         """Shorten what is too long; what is cut ends with a mark of its length and fingerprint."""
@@ -368,10 +382,12 @@ class MetricRecord(_Sourced):
         twin.monotonic = self.monotonic
         return twin
 
-    def rewrite(self, value: ValueRewriter, text: TextRewriter, drop: object) -> None:
-        """Put every attribute of points and exemplars through ``value``, and the name through ``text``."""
-        self.name = _text(self.name, "name", text, drop)
-        self.points = [_rewritten(point, value, drop) for point in self.points]
+    def rewrite(self, value: ValueRewriter, text: TextRewriter) -> None:
+        """Put every attribute of points and exemplars through ``value``, and every other text through ``text``."""
+        self.name = _text(self.name, "name", text)
+        self.description = _text(self.description, "description", text)
+        self.unit = _text(self.unit, "unit", text)
+        self.points = [_rewritten(point, value, text) for point in self.points]
 
     def truncate(self, limits: Limits) -> None:
         """Shorten what is too long; what is cut ends with a mark of its length and fingerprint."""
@@ -384,26 +400,24 @@ class MetricRecord(_Sourced):
 Record: TypeAlias = SpanRecord | LogRecord | MetricRecord
 
 
-def _rewritten(point: Point, value: ValueRewriter, drop: object) -> Point:
+def _rewritten(point: Point, value: ValueRewriter, text: TextRewriter) -> Point:
     twin = point.copy()
-    twin.rewrite_attributes(value, drop)
+    twin.rewrite_attributes(value, text)
     if twin.exemplars:
         twin.exemplars = [exemplar.copy() for exemplar in twin.exemplars]
         for exemplar in twin.exemplars:
-            exemplar.rewrite_attributes(value, drop)
+            exemplar.rewrite_attributes(value, text)
     return twin
 
 
 def _truncated(point: Point, limits: Limits) -> Point:
-    twin = point.copy()
-    twin.attributes = shorten_attributes(twin.attributes, limits)
+    twin = point.truncated(limits)
     if twin.exemplars:
-        twin.exemplars = [exemplar.copy() for exemplar in twin.exemplars]
-        for exemplar in twin.exemplars:
-            exemplar.attributes = shorten_attributes(exemplar.attributes, limits)
+        twin = twin.copy()
+        twin.exemplars = [exemplar.truncated(limits) for exemplar in twin.exemplars]
     return twin
 
 
-def _text(words: str, where: str, text: TextRewriter, drop: object) -> str:
+def _text(words: str, where: str, text: TextRewriter) -> str:
     new = text(where, words)
-    return "" if new is drop else new
+    return "" if new is DROP else new

@@ -74,10 +74,8 @@ class Limits:
         )
 
     def of(self, key: str) -> int:
-        """The limit of the attribute ``key``."""
-        if key in self.content_keys:
-            return self.content
-        return self.stack_trace if key == attributes.EXCEPTION_STACKTRACE else self.attribute
+        """The limit of the attribute ``key``, unless it is a stack trace, which is cut differently."""
+        return self.content if key in self.content_keys else self.attribute
 
 
 #: The limits that hold when nobody says otherwise.

@@ -33,6 +33,7 @@ class Worker:
         """In a forked child: the parent's thread is not here."""
         self._wakes: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._start_at = 0.0
         self._stopped = False
 
@@ -42,7 +43,14 @@ class Worker:
 
     def ensure(self) -> None:
         """Start the thread unless it runs; a refusal of the system is counted, and tried again later."""
-        if self._thread is not None or self._stopped or time.monotonic() < self._start_at:
+        if self._thread is None and not self._stopped and self._starting.acquire(blocking=False):
+            try:  # not waited for: a signal handler may come here while its thread is here
+                self._start()
+            finally:
+                self._starting.release()
+
+    def _start(self) -> None:
+        if self._thread is not None or time.monotonic() < self._start_at:
             return
         thread = threading.Thread(target=self._run, args=(self._wakes,), name=self._name, daemon=True)
         try:

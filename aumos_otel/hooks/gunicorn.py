@@ -1,12 +1,14 @@
 """For ``gunicorn.conf.py``: ``from aumos_otel.hooks.gunicorn import worker_exit``.
 
-A worker that exits by itself needs no hook; this one also serves a worker class that leaves by
-``os._exit()``.
+A worker that exits as an interpreter does needs no hook; this one also serves a worker class
+that leaves by ``os._exit()``.
 """
 
 from __future__ import annotations
 
-from aumos_otel.leaving import leave_now
+from aumos_otel import leaving
 
-#: gunicorn's server hook: called in a worker, just before it exits, with the server and the worker.
-worker_exit = leave_now
+
+def worker_exit(server: object, worker: object) -> None:  # noqa: ARG001 - gunicorn checks for two arguments
+    """Send what the worker has and stop; gunicorn calls it in a worker, just before that exits."""
+    leaving.leave_now()

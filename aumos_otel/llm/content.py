@@ -8,7 +8,6 @@ store: no NUL, no lone surrogate, no NaN, bounded in size.
 from __future__ import annotations
 
 import base64
-import functools
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -26,7 +25,6 @@ from .shapes.messages import Message, to_messages
 
 if TYPE_CHECKING:
     from aumos_otel.redaction import Plain
-    from aumos_otel.redaction.policy import Redactor
 
 #: Longest text that is kept whole, in characters.
 TEXT_LIMIT = 256 * 1024
@@ -88,19 +86,12 @@ def plain(messages: object, policy: str) -> list[object] | None:
         entries = [hashed(entry) for entry in _Plain(None).sequence(entries)]
     elif policy == attr.AUMOS_LLM_CONTENT_POLICY_REDACTED:
         # Before anything is cut, or half a secret would stay at the cut and be told from a word no more.
-        redacted = _redactor().value(attr.GEN_AI_INPUT_MESSAGES, cast("Plain", _Plain(None).sequence(entries)))
+        # The patterns are loaded by those who ask for them alone.
+        from aumos_otel.redaction.policy import masking  # noqa: PLC0415 - see above
+
+        redacted = masking().value(attr.GEN_AI_INPUT_MESSAGES, cast("Plain", _Plain(None).sequence(entries)))
         entries = redacted if isinstance(redacted, list) else [redacted]
     return _Plain(TEXT_LIMIT).sequence(entries) or None
-
-
-@functools.cache
-def _redactor() -> Redactor:
-    """What the policy ``redacted`` means where messages are captured: secrets and personal data are masked."""
-    # Its patterns are loaded by those who ask for them alone.
-    from aumos_otel.config import RedactionOptions  # noqa: PLC0415 - see above
-    from aumos_otel.redaction.policy import Redactor  # noqa: PLC0415 - see above
-
-    return Redactor(RedactionOptions(personal="mask").resolve({}, {}, {}))
 
 
 class _Plain:

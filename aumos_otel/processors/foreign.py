@@ -64,6 +64,10 @@ class Receipt:
         finally:
             self._done.set()
 
+    def refuse(self) -> None:
+        """It will not be done."""
+        self._done.set()
+
     def wait(self, seconds: float) -> bool:
         """Whether it has been done within ``seconds``, raised nothing and returned no False."""
         return self._done.wait(max(0.0, seconds)) and self._well
@@ -78,6 +82,7 @@ class Hop:
 
     def __init__(self, site: str) -> None:
         self._site = site
+        self._closing = False
         self._start_over()
         forking.in_child(self._start_over)
 
@@ -85,8 +90,9 @@ class Hop:
         """The queue of a forked child is empty: what waits is the parent's."""
         self._jobs: deque[Callable[[], object]] = deque()
         self._ready = threading.Condition()
-        self._closing = False
         self._running = False
+        if self._closing:
+            return
         with guard.swallow(f"{self._site}.thread"):
             threading.Thread(target=self._work, args=(self._ready,), name="aumos-otel-foreign", daemon=True).start()
             self._running = True
@@ -105,7 +111,9 @@ class Hop:
         """Run ``job`` after all that waits, whatever the room; with ``last`` the thread ends after it."""
         receipt = Receipt(job)
         with self._ready:
-            if not self._closing and self._running:
+            if self._closing or not self._running:
+                receipt.refuse()
+            else:
                 self._closing = last
                 self._jobs.append(receipt.run)
                 self._ready.notify()

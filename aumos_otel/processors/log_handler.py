@@ -53,6 +53,13 @@ class StandardLibraryHandler(LoggingHandler):
         self._code_attributes = options.code_attributes
         self._paused = paused
 
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Filter and emit, without `logging.Handler`'s lock: there is nothing to protect, and a text may log in turn."""
+        kept = self.filter(record)
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
+
     def emit(self, record: logging.LogRecord) -> None:
         """Hand ``record`` to the provider."""
         if _emitting.get() or self._is_left_out(record):

@@ -122,13 +122,13 @@ class TailSampler(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Let ``span`` wait, or follow what was decided about its trace."""
         with guard.swallow("processors.tail"):
-            self._take(span)
-            self._take_aside()
+            if self._take(span):
+                self._take_aside()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Hand on what is decided, and flush; nothing is decided before its time."""
         deadline = time.monotonic() + timeout_millis / 1000
-        done = self._worker.sync(deadline)
+        done = self._closed or self._worker.sync(deadline)
         for processor in self._downstream:
             left = max(0, int((deadline - time.monotonic()) * 1000))
             done = processor.force_flush(left) is not False and done
@@ -136,6 +136,15 @@ class TailSampler(SpanProcessor):
 
     def shutdown(self) -> None:
         """Decide what waits by what it has, hand it on, and shut down what is behind."""
+        if not self._closed:
+            self._decide_all()
+            self._worker.sync(time.monotonic() + _PATIENCE)
+            self._worker.stop()
+        for processor in self._downstream:
+            with guard.shield("processors.tail.shutdown"):
+                processor.shutdown()
+
+    def _decide_all(self) -> None:
         lost = 0
         with self._turn:
             self._closed = True
@@ -143,11 +152,6 @@ class TailSampler(SpanProcessor):
             while self._held:
                 lost += self._decide_oldest()
         self._report(lost)
-        self._worker.sync(time.monotonic() + _PATIENCE)
-        self._worker.stop()
-        for processor in self._downstream:
-            with guard.shield("processors.tail.shutdown"):
-                processor.shutdown()
 
     def _open(self, trace_id: int) -> None:
         with self._turn as alone:
@@ -162,38 +166,41 @@ class TailSampler(SpanProcessor):
         if crowded:
             self._relieve()
 
-    def _take(self, span: ReadableSpan) -> None:
+    def _take(self, span: ReadableSpan) -> bool:
+        """Take a span that ended; False when its thread is in here already, then it is taken later."""
         context = span.context
         if context is None or not context.trace_flags.sampled:
             self._pass_on(span)
-            return
+            return True
         merit, size = self._conditions.met(span), appraise_span(span)[0]
         with self._turn as alone:
             if not alone:
                 self._aside.append(span)
-                return
+                return False
             closed = self._closed
             verdict = None if closed else self._decisions.get(context.trace_id)
             lost = 0 if closed or verdict else self._hold(span, context, size, merit=merit)
             crowded = self._is_crowded()
             wake = self._idle and bool(self._ready)
             self._idle = self._idle and not wake
+            self._worker.ensure()  # with the lock: one thread is enough
         if closed:
             self._pass_on(span)
         elif verdict is not None:
             self._follow(span, verdict)
         self._report(lost)
-        self._worker.ensure()
         if wake:
             self._worker.wake()
         if crowded:
             self._relieve()
+        return True
 
     def _take_aside(self) -> None:
         """Take the spans that ended while their own thread was in here."""
         while self._aside:
             with contextlib.suppress(IndexError):  # another thread was quicker
-                self._take(self._aside.popleft())
+                if not self._take(self._aside.popleft()):
+                    return
 
     def _hold(self, span: ReadableSpan, context: SpanContext, size: int, *, merit: bool) -> int:
         """Let a span wait; returns how many spans are not kept because of it."""

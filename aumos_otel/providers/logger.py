@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import logging.config
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -70,6 +72,9 @@ def attach(
         provider.add_log_record_processor(processor)
 
 
+_installations: weakref.WeakSet[Installation] = weakref.WeakSet()
+
+
 class Installation:
     """Our handler on the root logger, and what keeps it there; levels are never changed.
 
@@ -89,8 +94,19 @@ class Installation:
         if options.capture_warnings:
             self._replace(warnings, "showwarning", wrapt.FunctionWrapper(warnings.showwarning, self._show_and_log))
 
+        _installations.add(self)
+        _watch_celery()
+
+    def put_back(self) -> None:
+        """Put the handlers on the root logger again, where somebody has thrown them out."""
+        root = logging.getLogger()
+        for handler in self._installed:
+            if handler not in root.handlers:
+                root.addHandler(handler)
+
     def remove(self) -> None:
         """Detach the handler and put back what was replaced, unless somebody replaced it since."""
+        _installations.discard(self)
         for handler in self._installed:
             logging.getLogger().removeHandler(handler)
         for module, name, original, ours in self._functions:
@@ -124,6 +140,22 @@ class Installation:
             text = f"{category.__name__}: {message}"
             record = logging.LogRecord("py.warnings", logging.WARNING, filename, lineno, text, None, None)
             self.handler.handle(record)
+
+
+@functools.cache
+def _watch_celery() -> None:
+    """A worker of celery throws out all handlers of the root logger when it starts, and tells when it has."""
+    wrapt.register_post_import_hook(_connect, "celery.signals")
+
+
+def _connect(signals: Any) -> None:
+    with guard.swallow("providers.logger.celery"):
+        signals.after_setup_logger.connect(_put_back, weak=False)
+
+
+def _put_back(**_about: object) -> None:
+    for installation in list(_installations):
+        installation.put_back()
 
 
 class _LastResort(logging.Handler):

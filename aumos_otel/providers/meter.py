@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.metrics import NoOpMeter
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
     AlwaysOnExemplarFilter,
@@ -19,13 +21,15 @@ from opentelemetry.sdk.metrics import (
 )
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
-from aumos_otel import _compat
+from aumos_otel import _compat, guard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import ExemplarFilter
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.util.types import Attributes
 
     from aumos_otel._internal.quantities import Quantities
     from aumos_otel.config import MetricsOptions
@@ -41,11 +45,30 @@ _FILTERS: dict[str, type[ExemplarFilter]] = {
 }
 
 
+class QuietMeterProvider(MeterProvider):
+    """The SDK's provider; what is asked of it after the end is answered without a warning on stderr."""
+
+    _over = False
+
+    def shutdown(self, timeout_millis: float = 30_000) -> None:
+        """Shut the readers down."""
+        self._over = True
+        super().shutdown(timeout_millis)
+
+    def get_meter(
+        self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Attributes = None
+    ) -> Meter:
+        """The meter of an instrumentation scope; after the end, one that does nothing."""
+        if self._over:
+            return NoOpMeter(name, version, schema_url)
+        return super().get_meter(name, version, schema_url, attributes)
+
+
 def build(
     resource: Resource, options: MetricsOptions, readers: Sequence[MetricReader], environ: Mapping[str, str]
 ) -> MeterProvider:
     """A meter provider with the given readers, the user's readers and the user's views."""
-    provider = MeterProvider(
+    provider = QuietMeterProvider(
         metric_readers=[*readers, *options.readers],
         resource=resource,
         exemplar_filter=_exemplar_filter(environ),
@@ -61,14 +84,16 @@ def build(
 def periodic_reader(
     exporter: MetricExporter, options: MetricsOptions, quantities: Quantities
 ) -> PeriodicExportingMetricReader:
-    """A reader that pushes."""
+    """A reader that pushes; where no thread can be started, only at a flush and at the end."""
     limits: Any = dict.fromkeys(_INSTRUMENTS, options.cardinality_limit)
-    return PeriodicExportingMetricReader(
-        exporter,
-        quantities["OTEL_METRIC_EXPORT_INTERVAL"],
-        quantities["OTEL_METRIC_EXPORT_TIMEOUT"],
-        cardinality_limits=limits,
-    )
+    timeout = quantities["OTEL_METRIC_EXPORT_TIMEOUT"]
+    try:
+        return PeriodicExportingMetricReader(
+            exporter, quantities["OTEL_METRIC_EXPORT_INTERVAL"], timeout, cardinality_limits=limits
+        )
+    except RuntimeError as error:
+        guard.record("providers.meter.thread", error)
+        return PeriodicExportingMetricReader(exporter, math.inf, timeout, cardinality_limits=limits)
 
 
 def _exemplar_filter(environ: Mapping[str, str]) -> ExemplarFilter:

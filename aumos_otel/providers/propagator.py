@@ -24,11 +24,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from aumos_otel import guard
 from aumos_otel._internal.entry_points import load_entry_point
-from aumos_otel.config import PropagationOptions
 from aumos_otel.processors.border import Border
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aumos_otel.config import PropagationOptions
 
 _GROUP: Final = "opentelemetry_propagator"
 
@@ -41,13 +42,13 @@ class BorderPropagator(TextMapPropagator):
     """
 
     def __init__(self, inner: Sequence[TextMapPropagator], border: Border) -> None:
-        self._inner = tuple(inner)
+        self._propagators = tuple(inner)
         self._border = border
 
     @property
     def fields(self) -> set[str]:
         """The headers that may be written."""
-        return {field for propagator in self._inner for field in propagator.fields}
+        return {field for propagator in self._propagators for field in propagator.fields}
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
@@ -57,7 +58,7 @@ class BorderPropagator(TextMapPropagator):
         with guard.swallow("providers.propagator"):
             traced = self._border.may_trace(context)
             context = self._border.outward(context)
-            for propagator in self._inner:
+            for propagator in self._propagators:
                 if traced or isinstance(propagator, W3CBaggagePropagator):
                     with guard.shield("providers.propagator.inject"):
                         propagator.inject(carrier, context, setter)
@@ -72,27 +73,25 @@ class BorderPropagator(TextMapPropagator):
         before = get_current() if context is None else context
         with guard.swallow("providers.propagator"):
             after = before
-            for propagator in self._inner:
+            for propagator in self._propagators:
                 with guard.shield("providers.propagator.extract"):
                     after = propagator.extract(carrier, after, getter)
             return self._border.inward(before, after)
         return before
 
 
-def install(names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions | None = None) -> None:
+def install(names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions) -> None:
     """Make the named propagators the global ones, also where telemetry is disabled, as the specification says."""
     propagate.set_global_textmap(build(names, baggage_hosts, options))
 
 
-def build(
-    names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions | None = None
-) -> TextMapPropagator:
+def build(names: Sequence[str], baggage_hosts: Sequence[str], options: PropagationOptions) -> TextMapPropagator:
     """The propagators by name: tracecontext, baggage, b3, b3multi, jaeger, … or none.
 
     Args:
         names: of the propagators.
         baggage_hosts: hosts that get baggage where ``options`` name none.
-        options: what may cross the border, resolved; None for the defaults.
+        options: what may cross the border, resolved.
 
     Raises:
         ConfigError: a name that no installed package registers.
@@ -107,5 +106,4 @@ def build(
             chosen.append(TraceContextTextMapPropagator())
         else:
             chosen.append(load_entry_point(_GROUP, name, "OTEL_PROPAGATORS")())
-    options = PropagationOptions().resolve({}, {}, {}) if options is None else options
     return BorderPropagator(chosen, Border.of(options, baggage_hosts))

@@ -13,6 +13,7 @@ from aumos_otel import _compat, guard
 from aumos_otel._internal.entry_points import load_entry_point
 from aumos_otel._internal.plain import plain_attributes
 from aumos_otel.processors.adoption import AdoptionProcessor
+from aumos_otel.processors.border import BorderProcessor
 from aumos_otel.processors.foreign import SpanProcessors, guarded_span_processor
 from aumos_otel.processors.spans import IdentityProcessor, NestedUsageProcessor
 from aumos_otel.providers.sampler import PausableSampler
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from aumos_otel._internal.quantities import Quantities
+    from aumos_otel.processors.border import Border
 
 logger = logging.getLogger("aumos_otel")
 
@@ -99,6 +101,7 @@ def build(
     exporting: Sequence[SpanProcessor],
     extra: Sequence[SpanProcessor],
     *,
+    border: Border,
     environ: Mapping[str, str],
     quantities: Quantities,
     paused: Callable[[], bool],
@@ -115,15 +118,18 @@ def build(
         **_compat.tracer_configurator(environ),
     )
     _compat.enable(provider)
-    attach(provider, exporting, extra)
+    attach(provider, exporting, extra, border)
     return provider
 
 
-def attach(provider: TracerProvider, exporting: Sequence[SpanProcessor], extra: Sequence[SpanProcessor]) -> None:
+def attach(
+    provider: TracerProvider, exporting: Sequence[SpanProcessor], extra: Sequence[SpanProcessor], border: Border
+) -> None:
     """Add our processors to a provider, also to one that somebody else made."""
     _compat.survive_forks(provider)
     guarded = [guarded_span_processor(processor) for processor in extra]
-    for processor in (AdoptionProcessor(), IdentityProcessor(), NestedUsageProcessor(), *guarded, *exporting):
+    ours = (AdoptionProcessor(), BorderProcessor(border), IdentityProcessor(), NestedUsageProcessor())
+    for processor in (*ours, *guarded, *exporting):
         provider.add_span_processor(processor)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aumos_otel.semconv import attributes as attr
 
@@ -78,19 +78,21 @@ def cut(key: str, value: Plain, captured: str, wanted: str, redactor: Redactor) 
     if key not in CONTENT:
         return value
     had, want = _rank(captured), _rank(wanted)
-    if wanted == NONE or captured == NONE:
+    if NONE in (captured, wanted):
         return DROP
     if want >= had:
         return value
     if wanted == attr.AUMOS_LLM_CONTENT_POLICY_REDACTED:
         return redactor.value(key, value)
-    if key in _WHOLE:
-        return digest(value)
-    if isinstance(value, str):
-        entries = _entries(value)
-        return digest(value) if entries is None else dumps([hashed(entry) for entry in entries])
-    entries = value if isinstance(value, list) else [value]
-    return [hashed(entry) for entry in entries]  # type: ignore[misc]  # what is made of plain values is plain
+    return digest(value) if key in _WHOLE else _all_hashed(value)
+
+
+def _all_hashed(value: Plain) -> Plain:
+    """Messages, parts or definitions, as JSON text or as structure, each with its contents digested."""
+    if not isinstance(value, str):
+        return cast("Plain", [hashed(entry) for entry in (value if isinstance(value, list) else [value])])
+    entries = _entries(value)
+    return digest(value) if entries is None else dumps([hashed(entry) for entry in entries])
 
 
 def hashed(entry: object) -> object:

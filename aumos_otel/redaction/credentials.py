@@ -52,6 +52,12 @@ def _mixed(text: str) -> bool:
     return any(character.isdigit() for character in text)
 
 
+def _varied(text: str) -> bool:
+    """Whether digits and letters of both cases are among the characters, as in no word and in no digest."""
+    body = text[3:]
+    return _mixed(body) and not body.islower() and not body.isupper()
+
+
 _WORD = "[A-Za-z0-9_-]"
 
 DETECTORS: Final = (
@@ -75,9 +81,10 @@ DETECTORS: Final = (
         "openai",
         "secret",
         ("sk-",),
-        rf"sk-(?:(?:proj|svcacct|admin|None)-{_WORD}{{20,}}|(?<![A-Za-z0-9]sk-)[A-Za-z0-9]{{20,}}|{_WORD}{{20,80}}T3BlbkFJ{_WORD}{{20,}})",
+        rf"sk-(?:(?:proj|svcacct|admin|None)-{_WORD}{{20,}}|(?<![A-Za-z0-9]sk-)[A-Za-z0-9]{{20,}}|[A-Za-z0-9]{{20}}T3BlbkFJ[A-Za-z0-9]{{20}})",
         whole(_mixed),
     ),
+    Detector("openai", "secret", ("sk-",), r"sk-[A-Za-z0-9]{40,}", whole(_varied)),
     Detector("huggingface", "secret", ("hf_",), r"hf_[A-Za-z0-9]{30,}"),
     Detector("groq", "secret", ("gsk_",), r"gsk_[A-Za-z0-9]{40,}"),
     Detector("xai", "secret", ("xai-",), r"xai-[A-Za-z0-9]{40,}"),
@@ -88,7 +95,7 @@ DETECTORS: Final = (
     Detector(
         "gitlab",
         "secret",
-        ("glpat-", "gldt-", "glrt-", "glptt-"),
+        ("t-",),
         rf"gl(?:pat|dt|rt|ptt)-{_WORD}{{20,}}",
         whole(_mixed),
     ),

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Kind = Literal["secret", "personal", "national_id"]
+
+DIGITS: Final = "0123456789"
 
 #: How many leading characters of a match are the finding; 0 means that it is none.
 Check: TypeAlias = Callable[[str], int]
@@ -28,6 +30,7 @@ class Detector:
         guard: texts of which one has to occur; empty: always searched.
         pattern: regular expression.
         check: confirms a match, on the text as written.
+        needs: characters of which one has to occur as well; the cheapest test there is.
         lowered: guard and pattern look at the text in lower case.
         flags: of the pattern; ours take digits, words and spaces to be ASCII.
     """
@@ -37,6 +40,7 @@ class Detector:
     guard: tuple[str, ...]
     pattern: str
     check: Check | None = None
+    needs: str = ""
     lowered: bool = False
     flags: re.RegexFlag = re.ASCII | re.DOTALL
 

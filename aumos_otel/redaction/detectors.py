@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import cards, credentials, national, personal, telling
-from .detector import Detector
+
+if TYPE_CHECKING:
+    from .detector import Detector
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     *credentials.DETECTORS,

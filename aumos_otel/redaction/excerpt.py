@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Characters of a text that is kept whole.
 LIMIT: Final = 128 * 1024
@@ -73,4 +75,4 @@ def _without_half_marker(text: str) -> str:
 def _without_marker_end(text: str) -> str:
     """``text`` without the rest of a marker that it begins in the middle of."""
     begins, ends = text.find("[", 0, _LONGEST_MARKER), text.find("]", 0, _LONGEST_MARKER)
-    return text[ends + 1 :] if 0 <= ends and not 0 <= begins < ends else text
+    return text[ends + 1 :] if ends >= 0 and not 0 <= begins < ends else text

@@ -7,15 +7,37 @@ unless the last word says that the value only describes the secret: ``token.coun
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 
 #: Words that tell by themselves.
 _TELLING: Final = frozenset(
-    "password passwd passphrase passwords pwd pgpassword secret secrets authorization cookie cookies credential"
-    " credentials token apikey apikeys cvv cvc jwt".split()
+    [
+        "password",
+        "passwd",
+        "passphrase",
+        "passwords",
+        "pwd",
+        "pgpassword",
+        "secret",
+        "secrets",
+        "authorization",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "token",
+        "apikey",
+        "apikeys",
+        "cvv",
+        "cvc",
+        "jwt",
+    ]
 )
 #: Words that tell when they follow one another.
 _PAIRS: Final = frozenset(
@@ -42,12 +64,64 @@ _INSIDE: Final = (
 )
 #: Last words of names that describe a secret instead of holding it.
 _DESCRIBING: Final = frozenset(
-    "count counts type types limit limits usage total name names length len size expiry expires expiration expired at"
-    " enabled disabled policy required present valid kind ttl age url uri endpoint path file budget cost costs price"
-    " rate index position provider status version hash id ids algorithm scope scopes used remaining max min field".split()
+    [
+        "count",
+        "counts",
+        "type",
+        "types",
+        "limit",
+        "limits",
+        "usage",
+        "total",
+        "name",
+        "names",
+        "length",
+        "len",
+        "size",
+        "expiry",
+        "expires",
+        "expiration",
+        "expired",
+        "at",
+        "enabled",
+        "disabled",
+        "policy",
+        "required",
+        "present",
+        "valid",
+        "kind",
+        "ttl",
+        "age",
+        "url",
+        "uri",
+        "endpoint",
+        "path",
+        "file",
+        "budget",
+        "cost",
+        "costs",
+        "price",
+        "rate",
+        "index",
+        "position",
+        "provider",
+        "status",
+        "version",
+        "hash",
+        "id",
+        "ids",
+        "algorithm",
+        "scope",
+        "scopes",
+        "used",
+        "remaining",
+        "max",
+        "min",
+        "field",
+    ]
 )
 #: What else tells as the name of a URL's parameter.
-_PARAMETERS: Final = frozenset("key sig signature auth sid".split())
+_PARAMETERS: Final = frozenset(["key", "sig", "signature", "auth", "sid"])
 
 #: Names remembered; there are few, unless somebody makes them up.
 _MEMORY: Final = 4096
@@ -92,7 +166,7 @@ class SecretNames:
             return False
         return (
             not _TELLING.isdisjoint(words)
-            or any(f"{first} {second}" in _PAIRS for first, second in zip(words, words[1:], strict=False))
+            or any(f"{first} {second}" in _PAIRS for first, second in pairwise(words))
             or any(inside in word for word in words for inside in _INSIDE)
         )
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 import re
 import time
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # CPython's own parser knows each construct that its engine runs; a grammar of our own would know fewer.
 _parser: Any = importlib.import_module("re._parser")
@@ -102,7 +105,7 @@ def _inner(operator: Any, argument: Any) -> Iterator[Any]:
 
 def _trial_fault(compiled: re.Pattern[str]) -> str | None:
     """On which text the pattern took too long, in words."""
-    for unit, ending in _adversaries(compiled.pattern):
+    for unit, ending in adversaries(compiled.pattern):
         size = 8
         while size <= _LONGEST:
             text = (unit * (size // len(unit) + 1))[:size] + ending
@@ -125,14 +128,19 @@ def _seconds(compiled: re.Pattern[str], text: str) -> float:
     return min(took)
 
 
-def _adversaries(pattern: str) -> Iterator[tuple[str, str]]:
+def adversaries(pattern: str) -> Iterator[tuple[str, str]]:
     """Units to repeat and endings: each character the pattern wants, neighbours together, and all but a match."""
-    wanted = list(dict.fromkeys(_witnesses(_parser.parse(pattern))))[:24]
+    wanted = list(dict.fromkeys(witnesses(pattern)))[:24]
     example = "".join(wanted)
-    units = [*wanted, *(first + second for first, second in zip(wanted, wanted[1:], strict=False)), example]
+    units = [*wanted, *(first + second for first, second in pairwise(wanted)), example]
     for unit in dict.fromkeys(unit for unit in units if unit):
         yield unit, "\x00"
         yield unit, example[:-1] + "\x00"
+
+
+def witnesses(pattern: str) -> list[str]:
+    """One character for each place of the pattern: often a text that matches, always one that nearly does."""
+    return list(_witnesses(_parser.parse(pattern)))
 
 
 def _witnesses(sequence: Any) -> Iterator[str]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .checksums import luhn, mod11_10, verhoeff, weighted
-from .detector import Detector, whole
+from .detector import DIGITS, Detector, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DNI_LETTERS: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
+_FISCALE_CHARACTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FISCALE_DIGITS: Final = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_FISCALE_LETTERS: Final = (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 _FISCALE_ODD: Final = dict(
-    zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21) + (
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23
-    ), strict=True)
-)  # fmt: skip
-_FISCALE_EVEN: Final = {character: value for value, character in enumerate("0123456789")} | {
-    character: value for value, character in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-}
+    zip(_FISCALE_CHARACTERS, (*_FISCALE_DIGITS, *_FISCALE_DIGITS, *_FISCALE_LETTERS), strict=True)
+)
+_FISCALE_EVEN: Final = dict(zip(_FISCALE_CHARACTERS, (*range(10), *range(26)), strict=True))
 
 
 def _digits(text: str) -> str:
@@ -94,31 +96,43 @@ def _personnummer(text: str) -> bool:
     return _is_date(2000 + int(digits[:2]), int(digits[2:4]), day - 60 if day > 60 else day) and luhn(digits)  # noqa: PLR2004 - see above
 
 
-def _national(name: str, pattern: str, check: object = None, guard: tuple[str, ...] = ()) -> Detector:
-    return Detector(name, "national_id", guard, pattern, whole(check) if callable(check) else None)
+def _national(name: str, pattern: str, confirm: Callable[[str], bool] | None = None) -> Detector:
+    return Detector(name, "national_id", (), pattern, confirm and whole(confirm), needs=DIGITS)
 
 
-_START, _END = r"(?<![\w.,+-])", r"(?![\w-])"
+_END = r"(?![\w-]|\.\d)"
+
+
+def _begins(characters: str) -> str:
+    """The first character, not within a word or number; it stands first because the engine skips to it."""
+    return rf"{characters}(?<![\w.,+-]{characters})"
+
 
 DETECTORS: Final = (
-    _national("us_ssn", rf"{_START}(?!000|666|9)\d{{3}}(?:-(?!00)\d\d-| (?!00)\d\d )(?!0000)\d{{4}}{_END}"),
+    _national("us_ssn", rf"{_begins('[0-8]')}\d\d(?<!000)(?<!666)(?:-(?!00)\d\d-| (?!00)\d\d )(?!0000)\d{{4}}{_END}"),
     _national(
         "uk_nino",
-        rf"{_START}(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]{_END}",
+        rf"{_begins('[A-CEGHJ-PR-TW-Z]')}[A-CEGHJ-NPR-TW-Z](?<!BG|GB|KN|NK|NT|TN|ZZ) ?\d\d ?\d\d ?\d\d ?[A-D]{_END}",
     ),
-    _national("de_steuer_id", rf"{_START}[1-9]\d ?\d{{3}} ?\d{{3}} ?\d{{3}}{_END}", _steuer_id),
+    _national("de_steuer_id", rf"{_begins('[1-9]')}\d ?\d{{3}} ?\d{{3}} ?\d{{3}}{_END}", _steuer_id),
     _national(
-        "fr_nir", rf"{_START}[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[AB]) ?\d{{3}} ?\d{{3}} ?\d\d{_END}", _nir
+        "fr_nir",
+        rf"{_begins('[12]')} ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[AB]) ?\d{{3}} ?\d{{3}} ?\d\d{_END}",
+        _nir,
     ),
-    _national("es_dni", rf"{_START}(?:[XYZ][ -]?\d{{7}}|\d{{2}}\.?\d{{3}}\.?\d{{3}})[ -]?[A-HJ-NP-TV-Z]{_END}", _dni),
+    _national(
+        "es_dni",
+        rf"{_begins('[XYZ0-9]')}(?:(?<=[XYZ])[ -]?\d{{7}}|(?<=\d)(?:\d{{7}}|\d\.\d{{3}}\.\d{{3}}))[ -]?[A-HJ-NP-TV-Z]{_END}",
+        _dni,
+    ),
     _national(
         "it_codice_fiscale",
-        rf"{_START}[A-Z]{{6}}[0-9L-NP-V]{{2}}[A-EHLMPR-T][0-9L-NP-V]{{2}}[A-Z][0-9L-NP-V]{{3}}[A-Z]{_END}",
+        rf"{_begins('[A-Z]')}[A-Z]{{5}}[0-9L-NP-V]{{2}}[A-EHLMPR-T][0-9L-NP-V]{{2}}[A-Z][0-9L-NP-V]{{3}}[A-Z]{_END}",
         _codice_fiscale,
     ),
-    _national("nl_bsn", rf"{_START}(?:\d{{9}}|\d{{4}}\.\d{{2}}\.\d{{3}}|\d{{3}} \d{{3}} \d{{3}}){_END}", _bsn),
-    _national("pl_pesel", rf"{_START}\d{{11}}{_END}", _pesel),
-    _national("br_cpf", rf"{_START}\d{{3}}\.?\d{{3}}\.?\d{{3}}-?\d\d{_END}", _cpf),
-    _national("in_aadhaar", rf"{_START}[2-9]\d{{3}}[ -]?\d{{4}}[ -]?\d{{4}}{_END}", _aadhaar),
-    _national("se_personnummer", rf"{_START}(?:19|20)?\d\d[01]\d[0-9]\d[-+]?\d{{4}}{_END}", _personnummer),
+    _national("nl_bsn", rf"{_begins('[0-9]')}(?:\d{{8}}|\d{{3}}\.\d{{2}}\.\d{{3}}|\d\d \d{{3}} \d{{3}}){_END}", _bsn),
+    _national("pl_pesel", rf"{_begins('[0-9]')}\d{{10}}{_END}", _pesel),
+    _national("br_cpf", rf"{_begins('[0-9]')}\d\d\.?\d{{3}}\.?\d{{3}}-?\d\d{_END}", _cpf),
+    _national("in_aadhaar", rf"{_begins('[2-9]')}\d{{3}}[ -]?\d{{4}}[ -]?\d{{4}}{_END}", _aadhaar),
+    _national("se_personnummer", rf"{_begins('[0-9]')}\d(?:\d\d)?[01]\d[0-9]\d[-+]?\d{{4}}{_END}", _personnummer),
 )

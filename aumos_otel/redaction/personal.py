@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .checksums import mod97
-from .detector import Detector, whole
+from .detector import DIGITS, Detector, whole
 
 _LEAST_DIGITS, _MOST_DIGITS = 8, 15
 _LONGEST_LOCAL = 256
@@ -43,13 +43,11 @@ def _iban(text: str) -> int:
     wanted = _IBAN_LENGTHS.get(text[:2])
     if wanted is None:
         return 0
-    taken = end = 0
-    for end, character in enumerate(text, start=1):
-        taken += character not in " -"
-        if taken == wanted:
-            break
-    code = text[:end].replace(" ", "").replace("-", "")
-    return end if taken == wanted and mod97(code) else 0
+    places = [place for place, character in enumerate(text, start=1) if character not in " -"]
+    if len(places) < wanted:
+        return 0
+    end = places[wanted - 1]
+    return end if mod97(text[:end].replace(" ", "").replace("-", "")) else 0
 
 
 def _is_email(text: str) -> bool:
@@ -82,7 +80,7 @@ DETECTORS: Final = (
         whole(_is_email),
     ),
     Detector(
-        "iban", "personal", (), r"[A-Z]{2}(?<![A-Z]{3})\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?", _iban
+        "iban", "personal", (), r"[A-Z](?<![A-Z]{2})[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?", _iban
     ),
     Detector(
         "phone",
@@ -98,6 +96,7 @@ DETECTORS: Final = (
         # North America: area code and exchange begin with 2 to 9.
         rf"[(1-9](?<![\w.+-][(1-9])(?:(?<=1){_GAP}\(?[2-9]\d\d\)?{_GAP}?|(?<=\()[2-9]\d\d\){_GAP}?|(?<=[2-9])\d\d{_GAP})"
         rf"[2-9]\d\d{_GAP}\d{{4}}(?![\w-])",
+        needs=DIGITS,
     ),
     Detector(
         "phone",

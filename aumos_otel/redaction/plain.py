@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 #: What an attribute or a log body may hold once it was cleaned: JSON values and bytes.
-Plain: TypeAlias = "None | bool | int | float | str | bytes | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"
 
 
 class _Sentinel(Enum):

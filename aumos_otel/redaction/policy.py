@@ -5,15 +5,15 @@ Used on worker threads, by any number of them at once.
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from aumos_otel import guard
+from aumos_otel.config import RedactionOptions
 from aumos_otel.errors import AumosOtelError
 from aumos_otel.semconv import attributes as attr
 
@@ -23,11 +23,11 @@ from .cards import is_card
 from .content import CONTENT
 from .keys import SecretNames
 from .plain import DROP, Drop, Plain
-from .scan import OverBudgetError
+from .scan import Budget, OverBudgetError
 from .texts import BUDGET, BY_NAME, DEPTH, ERROR, DroppedError, Texts, mask
 
 if TYPE_CHECKING:
-    from aumos_otel.config import RedactionOptions
+    from collections.abc import Iterator
 
 #: Seconds that one record may take; what is left of it then is masked unseen.
 RECORD_BUDGET: Final = 0.25
@@ -71,11 +71,11 @@ class Redactor:
     @contextmanager
     def record(self) -> Iterator[None]:
         """One record: what is redacted inside, on this thread, shares one budget of `RECORD_BUDGET` seconds."""
-        self._local.deadline = time.monotonic() + RECORD_BUDGET
+        self._local.budget = Budget(RECORD_BUDGET)
         try:
             yield
         finally:
-            self._local.deadline = None
+            self._local.budget = None
 
     def value(self, key: str, value: Plain, tenant: str | None = None) -> Plain | Drop:
         """An attribute as it may leave; containers are copied, not changed.
@@ -91,10 +91,14 @@ class Redactor:
         Raises:
             RedactionFailed: it could not be told clean; with ``fail_closed`` only.
         """
-        if value is None or type(value) is bool:
+        kind = type(value)
+        if value is None or kind is bool:
             return value
-        if type(value) is str and self._texts.is_clean(value) and key not in _URLS and not self._names.tells(key):
-            return value
+        if not self._names.tells(key):
+            if kind is float or (kind is int and value not in _CARD_INTEGERS):
+                return value
+            if kind is str and self._texts.is_clean(value) and key not in _URLS:  # type: ignore[arg-type]  # a str
+                return value
         try:
             return self._way(key, tenant).value(key, value, 0)
         except DroppedError as dropped:
@@ -129,8 +133,8 @@ class Redactor:
         return self._texts.counts()
 
     def _way(self, key: str, tenant: str | None) -> _Way:
-        deadline = getattr(self._local, "deadline", None) or time.monotonic() + RECORD_BUDGET
-        return _Way(self._texts, self._names, key, tenant, deadline, cards=self._secrets)
+        budget = getattr(self._local, "budget", None) or Budget(RECORD_BUDGET)
+        return _Way(self._texts, self._names, key, tenant, budget, cards=self._secrets)
 
     def _failed(self, error: Exception) -> str:
         reason = BUDGET if isinstance(error, OverBudgetError) else ERROR
@@ -142,22 +146,28 @@ class Redactor:
         return mask(reason)
 
 
+@functools.cache
+def masking() -> Redactor:
+    """What the content policy ``redacted`` means everywhere: secrets and personal data are masked."""
+    return Redactor(RedactionOptions(personal="mask").resolve({}, {}, {}))
+
+
 class _Way:
     """One attribute's way through its structure."""
 
     def __init__(
-        self, texts: Texts, names: SecretNames, key: str, tenant: str | None, deadline: float, *, cards: bool
+        self, texts: Texts, names: SecretNames, key: str, tenant: str | None, budget: Budget, *, cards: bool
     ) -> None:
         self._texts = texts
         self._names = names
         self._key = key
         self._tenant = tenant
-        self._deadline = deadline
+        self._budget = budget
         self._cards = cards
         self._content = key in CONTENT
         self._limit = CONTENT_LIMIT if self._content else excerpt.LIMIT
 
-    def value(self, key: str, value: Plain, depth: int, *, secret: bool = False) -> Plain:
+    def value(self, key: str, value: Plain, depth: int, *, secret: bool = False) -> Plain:  # noqa: PLR0911 - one return a kind of value
         """``value`` under ``key``; ``secret`` when a name above has told."""
         kind = type(value)
         secret = secret or (self._key != attr.GEN_AI_TOOL_DEFINITIONS and self._names.tells(key))
@@ -180,7 +190,7 @@ class _Way:
 
     def text(self, where: str, text: str) -> str:
         """One text as any other."""
-        return self._texts.redacted(where, text, self._tenant, self._deadline, self._limit)
+        return self._texts.redacted(where, text, self._tenant, self._budget, self._limit)
 
     def _string(self, key: str, text: str, depth: int) -> str:
         if self._texts.is_clean(text) and key not in _URLS:

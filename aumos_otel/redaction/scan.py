@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .detector import Detector
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .detector import Detector
+
 
 #: Matches of one detector in one text; more of them are no text that anybody reads.
 MOST_MATCHES: Final = 10_000
@@ -21,6 +24,28 @@ _UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 class OverBudgetError(Exception):
     """A text takes too long, or has too many matches, to be told clean."""
+
+
+class Budget:
+    """Seconds that some work may take.
+
+    They count as used when as much time has passed, and this thread has had the processor for as
+    long: a busy machine, or the interpreter's lock, costs a text nothing.  For one thread.
+
+    Args:
+        seconds: as many.
+    """
+
+    __slots__ = ("_end", "_processor_end")
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._processor_end = time.thread_time() + seconds
+
+    def check(self) -> None:
+        """Raise OverBudgetError if they are used up."""
+        if time.monotonic() > self._end and time.thread_time() > self._processor_end:
+            raise OverBudgetError
 
 
 class Finding(NamedTuple):
@@ -42,35 +67,32 @@ class Scanner:
     def __init__(self, detectors: Sequence[Detector], marked: re.Pattern[str]) -> None:
         self._order = {detector: place for place, detector in enumerate(detectors)}
         self._marked = marked
-        grouped: dict[str, list[Detector]] = {}
+        grouped: dict[str, list[tuple[Detector, str, tuple[str, ...]]]] = {}
         for detector in detectors:
-            grouped.setdefault(_gate(detector), []).append(detector)
+            # Most have one guard, or none, which is in each text: one test without a loop.
+            alone, several = ("", detector.guard) if len(detector.guard) > 1 else ("".join(detector.guard), ())
+            grouped.setdefault(_gate(detector), []).append((detector, alone, several))
         self._groups = list(grouped.items())
 
-    def findings(self, text: str, deadline: float) -> list[Finding]:
+    def findings(self, text: str, budget: Budget) -> list[Finding]:
         """What is in ``text``, in its order, without overlaps.
 
         Raises:
-            OverBudgetError: `time.monotonic` has passed ``deadline``, or one detector matches all over the place.
+            OverBudgetError: ``budget`` is used up, or one detector matches all over the place.
         """
         found: list[Finding] = []
         lowered: str | None = None
         for gate, detectors in self._groups:
-            if gate and gate not in text:
+            if gate and not any(map(text.__contains__, gate)):
                 continue
-            for detector in detectors:
+            for detector, alone, several in detectors:
                 searched = text
                 if detector.lowered:
                     searched = lowered = _lower(text) if lowered is None else lowered
-                for guard in detector.guard:
-                    if guard in searched:
-                        break
-                else:
-                    if detector.guard:
-                        continue
+                if alone not in searched or (several and not any(map(searched.__contains__, several))):
+                    continue
                 _search(detector, text, searched, found)
-                if time.monotonic() > deadline:
-                    raise OverBudgetError
+                budget.check()
         return self._merged(text, found) if found else found
 
     def _merged(self, text: str, found: list[Finding]) -> list[Finding]:
@@ -113,8 +135,10 @@ def _search(detector: Detector, text: str, searched: str, found: list[Finding]) 
 
 
 def _gate(detector: Detector) -> str:
-    """A character of ``_GATES`` that each guard contains; empty if there is none."""
-    return next((gate for gate in _GATES if detector.guard and all(gate in guard for guard in detector.guard)), "")
+    """Characters of which a text must have one: what it says itself, else one of ``_GATES`` that all guards have."""
+    return detector.needs or next(
+        (gate for gate in _GATES if detector.guard and all(gate in guard for guard in detector.guard)), ""
+    )
 
 
 def _lower(text: str) -> str:

@@ -26,25 +26,58 @@ _VALUE = (
 
 #: Words and forms in the place of a value that are none: types, constants, placeholders, code.
 _NO_VALUES = frozenset(
-    "none null nil true false str string bytes int bool any undefined required optional empty missing invalid wrong"
-    " expired set unset hidden redacted masked changed incorrect reset".split()
+    [
+        "none",
+        "null",
+        "nil",
+        "true",
+        "false",
+        "str",
+        "string",
+        "bytes",
+        "int",
+        "bool",
+        "any",
+        "undefined",
+        "required",
+        "optional",
+        "empty",
+        "missing",
+        "invalid",
+        "wrong",
+        "expired",
+        "set",
+        "unset",
+        "hidden",
+        "redacted",
+        "masked",
+        "changed",
+        "incorrect",
+        "reset",
+    ]
 )
 _CODE = re.compile(
     r"\$\{?[A-Za-z_][A-Za-z0-9_]{0,64}\}?$|\{\{?\s{0,2}[A-Za-z_.]{0,64}\s{0,2}\}?\}?$|%\(?[a-z_]{1,32}\)?s?$|[*•xX.]{3,}$"
     r"|(?:self|cls|os|config|settings|env|environ|request|args|kwargs|options|this|process)\."
+    r"|[),\]](?:[\s:,;)\]]|$)"
     r"|(?:[A-Za-z_]\w{0,63}\.){0,8}[A-Za-z_]\w{0,63}[(\[](?!REDACTED:|HASH:)"
 )
 
 
 def _is_value(text: str) -> bool:
     """Whether what stands in the place of a password is one."""
-    bare = text.strip().rstrip(".,:!?)]}").lower()
+    bare = _bare(text).lower()
     return bool(bare) and bare not in _NO_VALUES and _CODE.match(text) is None
+
+
+def _bare(text: str) -> str:
+    """``text`` without the punctuation that may follow it."""
+    return text.strip().rstrip(".,:!?)]}")
 
 
 def _is_random(text: str) -> bool:
     """Whether what stands in the place of a token may be one: no word, no number, no code."""
-    if len(text) < _SHORT or text.isdigit() or not _is_value(text):
+    if len(text) < _SHORT or _bare(text).isdigit() or not _is_value(text):
         return False
     return any(character.isdigit() for character in text) or (len(text) >= _UNBROKEN and _entropy(text) >= _RANDOM_BITS)
 
@@ -57,7 +90,7 @@ def _entropy(text: str) -> float:
 
 def _named(name: str, guard: tuple[str, ...], words: str, *, random: bool = False) -> Detector:
     check = whole(_is_random if random else _is_value)
-    return Detector(name, "secret", guard, words + _TO_VALUE + _VALUE, check, lowered=True)
+    return Detector(name, "secret", guard, words + _TO_VALUE + _VALUE, check, needs="=:", lowered=True)
 
 
 DETECTORS: Final = (
@@ -73,7 +106,7 @@ DETECTORS: Final = (
         lowered=True,
     ),
     _named("secret", ("secret",), r"secret(?:access)?(?:key)?(?!s)", random=True),
-    _named("api_key", ("apikey", "api_key", "api-key", "api key"), r"api[-_ ]?key"),
+    _named("api_key", ("api",), r"api[-_ ]?key"),
     _named(
         "access_key",
         ("key",),

@@ -7,7 +7,6 @@ import hmac
 import re
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel.errors import ConfigError
@@ -18,7 +17,11 @@ from .detectors import DETECTORS
 from .scan import OverBudgetError, Scanner, replaced
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aumos_otel.config import RedactionOptions
+
+    from .scan import Budget
 
 #: What stands for texts that were masked for other reasons than a finding.
 BUDGET, ERROR, DEPTH, CUT = "budget", "error", "depth", "cut"
@@ -84,24 +87,24 @@ class Texts:
         """Whether ``text`` is remembered to hold nothing."""
         return text in self._clean
 
-    def redacted(self, where: str, text: str, tenant: str | None, deadline: float, limit: int) -> str:
+    def redacted(self, where: str, text: str, tenant: str | None, budget: Budget, limit: int) -> str:
         """``text`` as it may leave.
 
         Args:
             where: for the user's own function.
             text: any text.
             tenant: whose key hashes.
-            deadline: `time.monotonic` seconds.
+            budget: of the record.
             limit: characters; of a longer text both ends are kept.
 
         Raises:
             DroppedError: a finding is to be dropped with the whole.
-            OverBudgetError: the deadline has passed.
+            OverBudgetError: the budget is used up.
         """
         if len(text) > limit:
-            found = excerpt.excerpt(text, lambda part: self._searched(part, tenant, deadline))
+            found = excerpt.excerpt(text, lambda part: self._searched(part, tenant, budget))
         else:
-            found = self._searched(excerpt.healed(text, mask(CUT)), tenant, deadline)
+            found = self._searched(excerpt.healed(text, mask(CUT)), tenant, budget)
         if self._custom is not None:
             found = self._custom(where, found)
             if type(found) is not str:
@@ -136,9 +139,9 @@ class Texts:
         with self._lock:
             return dict(self._counts)
 
-    def _searched(self, text: str, tenant: str | None, deadline: float) -> str:
+    def _searched(self, text: str, tenant: str | None, budget: Budget) -> str:
         for _ in range(_PASSES):
-            findings = self._scanner.findings(text, deadline)
+            findings = self._scanner.findings(text, budget)
             if not findings:
                 return text
             text = replaced(text, findings, lambda detector, found: self.instead(detector, found, tenant))

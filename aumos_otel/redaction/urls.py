@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PARAMETER = re.compile(r"(?P<before>^|[?&;#])(?P<name>[^=&;?#]{1,256})=(?P<value>[^&;#]++)")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -210,7 +212,7 @@ class Holding:
     def _next_in(self, known: Segment, oldest_ns: int) -> Found | None:
         try:
             descriptor = os.open(known.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except FileNotFoundError:  # somebody deleted it
             known.cursor = known.size
             return None
         try:
@@ -224,6 +226,10 @@ class Holding:
                     return Found(known, piece, piece.header, body)
                 known.records -= piece.records
                 self.lost(EXPIRED, piece.records)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            # The disk is broken from here on: what comes after is written off.
         finally:
             os.close(descriptor)
         known.cursor = known.size
@@ -308,5 +314,6 @@ class Holding:
         return True
 
     def _delete(self, known: Segment) -> None:
-        known.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what cannot be deleted is known as done with, or sent again
+            known.path.unlink()
         self.segments.remove(known)

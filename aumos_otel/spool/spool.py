@@ -158,8 +158,10 @@ class Spool:
 
     def next(self) -> Frame | None:
         """The oldest request that was not handed out yet, those of ended processes first; None if there is none."""
-        with self._lock:
-            frame = self._next() if not self._closed and self.wait_seconds() <= 0 else None
+        frame = None
+        with self._lock, self._noting():
+            if not self._closed and self.wait_seconds() <= 0:
+                frame = self._next()
         self._report()
         self._sync()
         return frame
@@ -193,7 +195,7 @@ class Spool:
 
     def expire(self) -> None:
         """Drop what is older than the spool keeps."""
-        with self._lock:
+        with self._lock, self._noting():
             for holding in self._holdings():
                 holding.expire(self._oldest(self._now_ns()))
             self._retire()
@@ -306,6 +308,14 @@ class Spool:
         for descriptor in self._finished:
             os.close(descriptor)
         self._start_over()
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """A disk that refuses now may give later."""
+        try:
+            yield
+        except OSError as error:
+            self.trouble = f"{type(error).__name__}: {error}"
 
     def _holdings(self) -> Iterator[Holding]:
         yield from self._adopted

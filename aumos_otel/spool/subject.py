@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,12 +12,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from aumos_otel.errors import AumosOtelError
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: What redaction leaves of a value of a tenant's: (attribute, value, tenant or None) to text.
+#: What redaction leaves of an id: (attribute, id, tenant or None) to a hash, or the id where it is not hashed.
 Redacted = Callable[[str, str, str | None], str]
 
 #: Per signal: the request, and the names of its three levels.
@@ -25,6 +27,7 @@ _SHAPES: Final[dict[str, tuple[type[Message], str, str, str]]] = {
     "logs": (ExportLogsServiceRequest, "resource_logs", "scope_logs", "log_records"),
     "metrics": (ExportMetricsServiceRequest, "resource_metrics", "scope_metrics", "metrics"),
 }
+_HASH: Final = re.compile(r"\[HASH:[^\]]+\]")
 _TENANT: Final = attributes.AUMOS_TENANT_ID
 _USER: Final = attributes.USER_ID
 
@@ -82,10 +85,25 @@ class Subject:
         )
 
 
+def only_hashes(redact: Callable[[str, str, str | None], object]) -> Redacted:
+    """``redact`` where it hashes: a mask is the same for everybody, and tells nobody."""
+
+    def redacted(name: str, value: str, tenant: str | None) -> str:
+        try:
+            left = redact(name, value, tenant)
+        except AumosOtelError:  # a redactor that fails closed
+            return value
+        return left if isinstance(left, str) and _HASH.fullmatch(left) else value
+
+    return redacted
+
+
 def _is_same(name: str, value: str, seen: str | None, tenant: str | None, redacted: Redacted | None) -> bool:
     if seen is None or seen == value:
         return seen is not None
-    return redacted is not None and seen == redacted(name, value, tenant)
+    if redacted is None or not _HASH.fullmatch(seen):
+        return False
+    return seen in {redacted(name, value, tenant), redacted(name, value, None)}  # a resource is of no tenant
 
 
 def _values(pairs: Iterable[Any]) -> dict[str, str]:

@@ -60,12 +60,14 @@ def lists(body: Any) -> Iterator[tuple[str, Any]]:
                 yield "", records
 
 
-def discard(body: Any, count: int) -> None:
-    """Take the first ``count`` records out of a request, in place."""
+def discard(body: Any, count: int) -> int:
+    """Take the first ``count`` records out of a request, in place; returns how many there were to take."""
+    left = count
     for _, records in lists(body):
-        gone = min(count, len(records))
+        gone = min(left, len(records))
         del records[:gone]
-        count -= gone
+        left -= gone
+    return count - left
 
 
 def ids(body: Any) -> Iterator[str]:

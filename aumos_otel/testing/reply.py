@@ -41,7 +41,7 @@ class Reply:
         message: what the answer says to a person: of a refusal, or of ``rejected``.
         retry_after: seconds until the sender may come again, as ``Retry-After`` or ``RetryInfo``; over
             HTTP also any other text, such as a date.
-        rejected: records of the request that ``partial_success`` refuses; the first ones.
+        rejected: records of the request that ``partial_success`` refuses: the first ones, at most all.
         headers: more HTTP headers, e.g. ``{"Location": "/elsewhere"}``.
         body: HTTP body instead of the message that OTLP prescribes.
         delay: seconds from the request to the answer.

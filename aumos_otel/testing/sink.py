@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from aumos_otel.testing import records
@@ -221,9 +222,7 @@ class OTLPSink:
             return Reply(500, message=f"the script raised {type(error).__name__}")
         if reply.reset != "unread":
             reply = self._unacceptable(request) or reply
-        if reply.takes:
-            self._keep(request, reply.rejected)
-        return reply
+        return replace(reply, rejected=self._keep(request, reply.rejected)) if reply.takes else reply
 
     def _unacceptable(self, request: Request) -> Reply | None:
         """The refusal of a request that no script could save."""
@@ -237,11 +236,13 @@ class OTLPSink:
             return Reply(400, message=f"not a request for {request.signal}: {type(error).__name__}: {error}")
         return None
 
-    def _keep(self, request: Request, rejected: int) -> None:
-        records.discard(request.body, rejected)
+    def _keep(self, request: Request, rejected: int) -> int:
+        """Keep a request without its first ``rejected`` records; returns how many those were in fact."""
+        gone = records.discard(request.body, rejected)
         ids = list(records.ids(request.body))
         with self._changed:
             self._ids[request.signal].update(ids)
             if not self._light:
                 self._kept.append(request)
             self._changed.notify_all()
+        return gone

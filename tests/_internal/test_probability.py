@@ -12,7 +12,7 @@ from aumos_otel._internal import probability
 
 def state(value: str) -> TraceState:
     """A trace state of another vendor and of OpenTelemetry."""
-    return TraceState([("vendor", "a=b"), ("ot", value)])
+    return TraceState([("vendor", "a:b"), ("ot", value)])
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_what_others_wrote_stays() -> None:
     """Other vendors and other members keep their place; ours comes first."""
     changed = probability.with_threshold(state("rv:0000000000000f;x:1"), 0)
 
-    assert changed.to_header() == "ot=rv:0000000000000f;x:1;th:0,vendor=a=b"
-    assert probability.with_threshold(changed, None).to_header() == "ot=rv:0000000000000f;x:1,vendor=a=b"
+    assert changed.to_header() == "ot=rv:0000000000000f;x:1;th:0,vendor=a:b"
+    assert probability.with_threshold(changed, None).to_header() == "ot=rv:0000000000000f;x:1,vendor=a:b"
 
 
 def test_no_threshold_to_take_out() -> None:
     """A state without one is left alone, and an empty member of ours disappears."""
     assert probability.with_threshold(None, None) is None
-    assert probability.with_threshold(state("th:8"), None).to_header() == "vendor=a=b"
+    assert probability.with_threshold(state("th:8"), None).to_header() == "vendor=a:b"
 
 
 def test_the_scattered_value_is_even() -> None:

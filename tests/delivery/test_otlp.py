@@ -1,22 +1,28 @@
-"""The stock exporters, built from a target."""
+"""Transports, built from a target."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk._logs.export import LogRecordExporter
-from opentelemetry.sdk.metrics.export import MetricExporter
-from opentelemetry.sdk.trace.export import SpanExporter
+import requests
+import trustme
 
 from aumos_otel import ConfigError
-from aumos_otel.delivery.otlp import build_exporter
+from aumos_otel.delivery import otlp
+from aumos_otel.delivery.grpc import GRPCTransport
+from aumos_otel.delivery.http import HTTPTransport
+from aumos_otel.delivery.otlp import build_transport
+from aumos_otel.delivery.session import SessionTransport
 from aumos_otel.delivery.target import Target
 
-TYPES = {"traces": SpanExporter, "metrics": MetricExporter, "logs": LogRecordExporter}
+TYPES = {"http/protobuf": HTTPTransport, "http/json": HTTPTransport, "grpc": GRPCTransport}
 DEFAULTS = {"timeout": 10.0, "compression": "none"}
+PROTOCOLS = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 
 
 def target(protocol: Any, signal: Any = "traces", *, tls: bool = False, **options: Any) -> Target:
@@ -24,54 +30,114 @@ def target(protocol: Any, signal: Any = "traces", *, tls: bool = False, **option
     return Target(signal, protocol, f"{'https' if tls else 'http'}://127.0.0.1:9", tls, "tests", DEFAULTS | options)
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
 def test_each_signal_over_each_protocol(signal: str, protocol: str) -> None:
-    """An exporter of the SDK's type is made without a connection, and shuts down without one."""
-    exporter = build_exporter(target(protocol, signal))
+    """A transport is made without a connection, and closes without one."""
+    transport = build_transport(target(protocol, signal))
 
-    assert isinstance(exporter, TYPES[signal])
-    exporter.shutdown()
+    assert isinstance(transport, TYPES[protocol])
+    transport.close()
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_certificate_that_is_none(protocol: str, tmp_path: Path) -> None:
-    """A file that holds no certificate is refused, or found out when the first connection is made; never ignored."""
+def test_a_certificate_that_is_none(tmp_path: Path) -> None:
+    """A file that holds no certificate is refused when the transport is built."""
     file = tmp_path / "ca.pem"
     file.write_text("no certificate")
 
-    exporter = build_exporter(target(protocol, tls=True, certificate=str(file)))
-
-    exporter.shutdown()
-
-
-def test_grpc_is_loaded_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A target over HTTP does not load grpc."""
-    for name in [name for name in sys.modules if name == "grpc" or name.startswith("grpc.")]:
-        monkeypatch.delitem(sys.modules, name)
-
-    build_exporter(target("http/protobuf")).shutdown()
-
-    assert "grpc" not in sys.modules
+    with pytest.raises(ConfigError, match="PEM files"):
+        build_transport(target("http/protobuf", tls=True, certificate=str(file)))
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@PROTOCOLS
+def test_a_key_without_a_certificate(protocol: str, tmp_path: Path) -> None:
+    """A client's key alone would be passed over: it is refused, where there is TLS."""
+    (tmp_path / "key.pem").touch()
+    key = str(tmp_path / "key.pem")
+
+    with pytest.raises(ConfigError, match="CLIENT_CERTIFICATE"):
+        build_transport(target(protocol, tls=True, client_key=key))
+    build_transport(target(protocol, client_key=key)).close()
+
+
+def test_a_key_that_needs_a_password(tmp_path: Path) -> None:
+    """An encrypted key is refused; nobody is asked for a password."""
+    from cryptography.hazmat.primitives import serialization
+
+    authority = trustme.CA()
+    leaf = authority.issue_cert("client.example")
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hush"),
+    )
+    files = {"certificate": authority.cert_pem.bytes(), "client_certificate": leaf.cert_chain_pems[0].bytes()}
+    for name, content in (files | {"client_key": locked}).items():
+        (tmp_path / name).write_bytes(content)
+    options = {name: str(tmp_path / name) for name in ("certificate", "client_certificate", "client_key")}
+
+    with pytest.raises(ConfigError, match="encrypted"):
+        build_transport(target("http/protobuf", tls=True, **options))
+
+
+@pytest.mark.parametrize("module", ["grpc", "requests", "urllib.request", "urllib3"])
+def test_what_http_does_not_load(module: str) -> None:
+    """A target over HTTP loads no other client."""
+    code = (
+        "import sys\n"
+        "from aumos_otel.delivery.otlp import build_transport\n"
+        "from aumos_otel.delivery.target import Target\n"
+        "options = {'compression': 'gzip', 'timeout': 10.0}\n"
+        "build_transport(Target('traces', 'http/protobuf', 'http://127.0.0.1:9/v1/traces', False, 'tests', options))\n"
+        f"sys.exit({module!r} in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@PROTOCOLS
 def test_an_unknown_credential_provider(protocol: str) -> None:
     """A credential provider that no package registers is a ConfigError."""
     with pytest.raises(ConfigError, match="bogus"):
-        build_exporter(target(protocol, tls=True, credential_provider="bogus"))
+        build_transport(target(protocol, tls=True, credential_provider="bogus"))
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", ""),
-        ("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES", "bogus"),
-    ],
-)
-def test_what_the_transport_refuses(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the stock exporter reads and refuses itself is a ConfigError, not a bare ValueError or KeyError."""
-    monkeypatch.setenv(variable, value)
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Registers a function as the provider of every name."""
+    return lambda made: monkeypatch.setattr(otlp, "load_entry_point", lambda *_names: made)
 
-    with pytest.raises(ConfigError, match=r"OTLP exporter for traces \(grpc\)"):
-        build_exporter(target("grpc"))
+
+def test_credential_providers(provider: Callable[[Callable[[], object]], None]) -> None:
+    """A provider's session, or its channel credentials, are used; over plain gRPC there is nothing to prove."""
+    import grpc
+
+    provider(requests.Session)
+    assert isinstance(build_transport(target("http/protobuf", credential_provider="x")), SessionTransport)
+
+    provider(grpc.ssl_channel_credentials)
+    assert isinstance(build_transport(target("grpc", tls=True, credential_provider="x")), GRPCTransport)
+
+    provider(lambda: pytest.fail("it was asked"))
+    build_transport(target("grpc", credential_provider="x"))
+
+
+def broken() -> object:
+    """A provider that raises."""
+    raise LookupError("no token")
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(("made", "words"), [(broken, "LookupError: no token"), (object, "which makes a object")])
+def test_a_provider_that_is_broken(
+    made: Callable[[], object], words: str, protocol: str, provider: Callable[[Callable[[], object]], None]
+) -> None:
+    """A provider that raises, or makes something else, is a ConfigError that names the variable."""
+    provider(made)
+
+    with pytest.raises(ConfigError, match=words) as caught:
+        build_transport(target(protocol, tls=True, credential_provider="x"))
+
+    kind = "GRPC" if protocol == "grpc" else "HTTP"
+    assert caught.value.subject == f"OTEL_PYTHON_EXPORTER_OTLP_{kind}_CREDENTIAL_PROVIDER"

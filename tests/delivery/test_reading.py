@@ -216,6 +216,15 @@ def test_ten_megabytes_twenty_times() -> None:
         assert each.ByteSize() < 40_000
 
 
+def test_a_broken_trace_state() -> None:
+    """A trace state that cannot be read is left out, and its span arrives."""
+    context: Any = SimpleNamespace(trace_id=1, span_id=2, trace_state=5)
+
+    (found,) = arrived(span(context=context))
+
+    assert (found.trace_state, found.name) == ("", "work")
+
+
 def test_kinds_and_states() -> None:
     """Whatever stands in place of the kind or status code, a receiver gets one that it knows."""
     unknown = SimpleNamespace(status_code=SimpleNamespace(value=9), description=None)

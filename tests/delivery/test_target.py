@@ -162,3 +162,78 @@ def test_a_variable_of_another_signal_does_not_matter() -> None:
     assert resolve(environ, "traces").options["timeout"] == 10.0
     with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_LOGS_TIMEOUT"):
         resolve(environ, "logs")
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "protocol", "url"),
+    [
+        ({}, {"protocol": "http/json"}, "http/json", "http://localhost:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, {}, "http/json", "http://localhost:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, {"endpoint": "a:4318"}, "http/json", "http://a:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, {"endpoint": "a:4317"}, "grpc", "http://a:4317"),
+        ({}, {"protocol": "http/json", "endpoint": "https://a"}, "http/json", "https://a/v1/traces"),
+    ],
+)
+def test_json(environ: dict[str, str], given: dict[str, Any], protocol: str, url: str) -> None:
+    """http/json is http/protobuf but for the encoding: the same port, the same paths."""
+    goal = resolve(environ, **given)
+
+    assert (goal.protocol, goal.url) == (protocol, url)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        ("a=b", {"a": "b"}),
+        ("authorization=Bearer%20abc==, X-Team = red ,", {"authorization": "Bearer abc==", "x-team": "red"}),
+        ("x%2Dteam=a%2Cb%3Dc", {"x-team": "a,b=c"}),
+        ("authorization=Basic dXNlcjpwYXNz", {"authorization": "Basic dXNlcjpwYXNz"}),
+        ("a=", {"a": ""}),
+    ],
+)
+def test_headers(value: str, headers: dict[str, str]) -> None:
+    """Pairs are separated by commas; names and values are percent-decoded, also where nobody encoded them."""
+    assert resolve({"OTEL_EXPORTER_OTLP_HEADERS": value}).options["headers"] == headers
+
+
+def test_headers_of_a_signal() -> None:
+    """The headers of a signal stand in the place of the general ones."""
+    environ = {"OTEL_EXPORTER_OTLP_HEADERS": "a=b", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "c=d"}
+
+    assert resolve(environ).options["headers"] == {"c": "d"}
+    assert resolve(environ, "logs").options["headers"] == {"a": "b"}
+
+
+@pytest.mark.parametrize("value", ["no pair", "=b", "a b=c", "a=b%0d%0ac: d", "a%0ab=c", "a=b%00", "a=%E2%82%AC"])
+def test_headers_that_are_none(value: str) -> None:
+    """What cannot go over the wire, or would add a header of its own, is refused; the value stays secret."""
+    with pytest.raises(ConfigError) as caught:
+        resolve({"OTEL_EXPORTER_OTLP_HEADERS": value})
+
+    assert "%E2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("headers", [{"x team": "red"}, {"x-team": "r\u00e9d"}, {"x-team-bin": "red"}])
+def test_headers_that_grpc_does_not_take(headers: dict[str, str]) -> None:
+    """Over gRPC less goes than over HTTP: no spaces in names, no values beyond ASCII, no binary ones."""
+    with pytest.raises(ConfigError, match="OTLP headers"):
+        resolve(headers=headers, protocol="grpc")
+
+
+def test_zstd_is_for_http() -> None:
+    """Over grpc zstd is refused, because grpcio does not do it."""
+    assert resolve(compression="zstd").options["compression"] == "zstd"
+    with pytest.raises(ConfigError, match="zstd"):
+        resolve(compression="zstd", protocol="grpc")
+
+
+def test_retryable_codes() -> None:
+    """Codes are names of gRPC statuses; an unknown one is named."""
+    variable = "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES"
+
+    assert "retryable_codes" not in resolve(protocol="grpc").options
+    assert "retryable_codes" not in resolve({variable: "bogus"}).options
+    codes = resolve({variable: "internal, Aborted"}, protocol="grpc").options["retryable_codes"]
+    assert codes == {"INTERNAL", "ABORTED"}
+    with pytest.raises(ConfigError, match="BOGUS"):
+        resolve({variable: "internal,bogus"}, protocol="grpc")

@@ -123,7 +123,11 @@ messages = st.lists(
             "role": st.sampled_from(["user", "assistant"]),
             "parts": st.lists(
                 st.fixed_dictionaries(
-                    {"type": st.just("text"), "content": st.text(max_size=5) | st.just("long " * 5000)}
+                    {
+                        "type": st.just("text"),
+                        "index": st.integers(0, 9) | st.none(),
+                        "content": st.text(max_size=5) | st.just("long " * 5000),
+                    }
                 ),
                 max_size=4,
             ),

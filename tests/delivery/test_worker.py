@@ -113,3 +113,23 @@ def test_a_forked_child_gets_a_thread_of_its_own() -> None:
 
     assert os.waitstatus_to_exitcode(status) == 0
     stop(worker, ["aumos-otel-test"])
+
+
+def test_many_threads_start_one(calls: list[str]) -> None:
+    """However many threads need it at the same moment, one thread is started."""
+    worker = Worker("aumos-otel-test", lambda: calls.append(threading.current_thread().name))
+    barrier = threading.Barrier(8)
+
+    def need() -> None:
+        barrier.wait()
+        worker.ensure()
+
+    threads = [threading.Thread(target=need) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert worker.sync(time.monotonic() + PATIENCE)
+    assert [thread.name for thread in threading.enumerate()].count("aumos-otel-test") == 1
+    stop(worker, calls)

@@ -94,6 +94,18 @@ def test_sampling_ratio(variable: str, spans: InMemorySpanExporter, monkeypatch:
     assert spans.get_finished_spans() == ()
 
 
+@pytest.mark.parametrize("variable", ["AUMOS_OTEL_SAMPLING_RATE"])
+def test_sampling_rate(variable: str, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many root traces a second, whatever OTEL_TRACES_SAMPLER says."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    monkeypatch.setenv(variable, "0.001")
+    in_memory(spans)
+    emit("first")
+    emit("second")
+
+    assert [span.name for span in spans.get_finished_spans()] == ["first"]
+
+
 @pytest.mark.parametrize("variable", ["AUMOS_OTEL_BAGGAGE_HOSTS"])
 @pytest.mark.parametrize(("host", "sent"), [("api.partner.example", True), ("localhost", False)])
 def test_baggage_hosts(

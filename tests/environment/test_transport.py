@@ -293,7 +293,7 @@ def test_timeout_of_one_signal(variable: str, collector: HTTPSink, monkeypatch: 
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:port"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml"),
         ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "carrier-pigeon"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),

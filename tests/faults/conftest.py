@@ -14,6 +14,7 @@ import pytest
 from servers import go_programs
 from servers.toxics import SOURCE, Toxiproxy
 
+from aumos_otel.delivery import backoff
 from aumos_otel.testing import OTLPSink, reset
 
 #: Seconds after which a service that hangs is ended and its test fails.
@@ -34,6 +35,20 @@ def report(telemetry, **more):
     print(json.dumps({"books": books, **more}), flush=True)
 
 """
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is emitted is sent soon."""
+    for name in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"):
+        monkeypatch.setenv(name, "20")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other soon."""
+    monkeypatch.setattr(backoff, "BASE", 0.02)
+    monkeypatch.setattr(backoff, "CAP", 0.2)
 
 
 @pytest.fixture

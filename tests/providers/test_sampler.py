@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, DEFAULT_ON, Decision, Sampler
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, DEFAULT_ON, Decision, ParentBased, Sampler
 
-from aumos_otel import ConfigError, SamplingOptions
+from aumos_otel import ConfigError, SamplingOptions, guard
 from aumos_otel.providers import sampler
 from aumos_otel.providers.sampler import PausableSampler
 
@@ -32,6 +33,13 @@ def build(environ: dict[str, str] | None = None, **given: Any) -> Sampler:
         ({"OTEL_TRACES_SAMPLER": "always_off"}, {"sampler": "always_on"}, "AlwaysOnSampler"),
         ({"OTEL_TRACES_SAMPLER_ARG": "0.1"}, {"sampler": "traceidratio"}, "TraceIdRatioBased{0.1}"),
         ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}, {}, "TraceIdRatioBased{0.1}"),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, {"rate": 5}, "ParentBased{root:RateLimit{5/s,AlwaysOnSampler}"),
+        ({"AUMOS_OTEL_SAMPLING_RATE": "2.5"}, {}, "ParentBased{root:RateLimit{2.5/s,AlwaysOnSampler}"),
+        (
+            {},
+            {"routes": {"/health": 0, "/chat*": 1}, "ratio": 0.5, "rate": 9},
+            "ParentBased{root:RateLimit{9/s,ByRoute{/health:TraceIdRatioBased{0.0},/chat*:TraceIdRatioBased{1.0},other:",
+        ),
     ],
 )
 def test_precedence(environ: dict[str, str], given: dict[str, Any], description: str) -> None:
@@ -51,6 +59,8 @@ def test_a_sampler_object() -> None:
         ({"sampler": "pigeon"}, "sampling.sampler"),
         ({"sampler": 0.5}, "sampling.sampler"),
         ({"sampler": "always_on", "ratio": 0.5}, "sampling"),
+        ({"sampler": "always_on", "rate": 5}, "sampling"),
+        ({"sampler": "always_on", "routes": {"/": 1}}, "sampling"),
     ],
 )
 def test_a_wrong_option(given: dict[str, Any], subject: str) -> None:
@@ -62,11 +72,36 @@ def test_a_wrong_option(given: dict[str, Any], subject: str) -> None:
 
 
 def test_paused() -> None:
-    """A paused sampler drops everything, and asks the sampler inside again afterwards."""
-    paused = True
-    pausable = PausableSampler(ALWAYS_ON, lambda: paused)
+    """A paused sampler drops everything, and asks the sampler inside again afterwards; only the latter's drops count."""
+    paused, drops = True, []
+    pausable = PausableSampler(ALWAYS_ON, lambda: paused, lambda: drops.append(1))
 
     assert pausable.should_sample(None, 1, "work").decision is Decision.DROP
     paused = False
     assert pausable.should_sample(None, 1, "work").decision is Decision.RECORD_AND_SAMPLE
     assert pausable.get_description() == ALWAYS_ON.get_description()
+    assert drops == []
+
+
+def test_every_span_that_is_dropped_is_counted() -> None:
+    """Roots that the sampler drops and children that follow them: each one is told, once."""
+    drops: list[int] = []
+    provider = TracerProvider(
+        sampler=PausableSampler(ParentBased(ALWAYS_OFF), lambda: False, lambda: drops.append(1)), shutdown_on_exit=False
+    )
+    tracer = provider.get_tracer("tests")
+    for _ in range(10):
+        with tracer.start_as_current_span("root"), tracer.start_as_current_span("child"):
+            pass
+
+    assert len(drops) == 20
+
+
+def test_a_counter_that_fails() -> None:
+    """What goes wrong while counting does not touch the decision."""
+    strict = guard.set_strict(False)
+    try:
+        sampler_ = PausableSampler(ALWAYS_OFF, lambda: False, lambda: 1 / 0)
+        assert sampler_.should_sample(None, 1, "work").decision is Decision.DROP
+    finally:
+        guard.set_strict(strict)

@@ -44,7 +44,11 @@ def false_positives(**options: object) -> dict[str, tuple[int, Counter[str], lis
     for kind, texts in clean.texts().items():
         redacted = [(text, masking.text("text", text)) for text in texts]
         wrong = [(text, out) for text, out in redacted if text != out]
-        found[kind] = (len(texts), Counter(name for _, out in wrong for name in MARKER.findall(out)), [o for _, o in wrong])
+        found[kind] = (
+            len(texts),
+            Counter(name for _, out in wrong for name in MARKER.findall(out)),
+            [o for _, o in wrong],
+        )
     return found
 
 

@@ -8,9 +8,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
-from aumos_otel.semconv import attributes
+from aumos_otel.semconv.attributes import AUMOS_TENANT_ID as TENANT
+from aumos_otel.semconv.attributes import USER_ID as USER
 
-TENANT, USER = attributes.AUMOS_TENANT_ID, attributes.USER_ID
+__all__ = ["REQUESTS", "TENANT", "USER", "logs", "metrics", "traces"]
 
 
 def pairs(attributes):

@@ -265,8 +265,12 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(bench, small_disk):
     assert 15 <= taken <= 21
     assert [body[0] for body in drain(spool)] == list(range(taken))
     assert spool.append(b"again", 1)
-    assert drain(spool) == [b"again"]
-    assert bench.lost == {}
+    assert not spool.append(os.urandom(1_200_000), 1)
+    bench.crash(spool)
+    heir = bench.open(root=small_disk / "spool")
+    assert heir.adopt() == 1
+    assert drain(heir) == [b"again"]
+    assert bench.lost == {}  # of what was refused nothing stayed
 
 
 def test_the_disk_keeps_its_reserve(bench, small_disk):
@@ -351,3 +355,104 @@ def test_one_thread_writes_while_another_reads(bench):
     assert seen == list(range(count))
     assert bench.lost == {}
     assert Path(bench.root).exists()
+
+
+def test_done_with_out_of_order_is_never_lost(bench):
+    """A newer request that is done with first does not take an older one that is underway with it."""
+    spool = bench.open(max_bytes=64 * 1024)
+    for number in range(3):
+        spool.append(bytes([number]) * 8000, 1)
+    frames = [spool.next() for _ in range(3)]
+    assert len(bench.segments()) == 3
+    spool.done(frames[1])
+    spool.append(b"last", 1)
+    spool.done(frames[2])
+    bench.crash(spool)
+    heir = bench.open()
+    heir.adopt()
+    assert drain(heir)[0] == frames[0].body
+
+
+def test_what_could_not_be_deleted_is_not_sent_again(bench, monkeypatch):
+    """A file that stays on the disk after it was done with is passed over, and deleted by the next process."""
+    spool = bench.open(max_bytes=64 * 1024)
+    for number in range(3):
+        spool.append(bytes([number]) * 8000, 1)
+
+    def fail(*_args, **_kwargs):
+        raise OSError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", fail)
+        for _ in range(2):
+            spool.done(spool.next())
+    spool.append(b"x", 1)
+    spool.done(spool.next())
+    bench.crash(spool)
+    assert len(bench.segments()) > 1
+    heir = bench.open()
+    assert heir.adopt() == 1
+    assert drain(heir) == [b"x"]
+    assert bench.segments() == []
+
+
+def test_a_directory_that_vanishes_while_it_is_claimed_is_not_held(bench, monkeypatch):
+    """Two adopters opened the same lock; the first has drained and deleted all before the second gets it."""
+    import fcntl
+    import shutil
+
+    spool = bench.open()
+    spool.append(b"x", 1)
+    bench.crash(spool)
+    (path,) = directory.process_directories(bench.root / "shop/otlp/traces")
+    flock = fcntl.flock
+
+    def lock_late(descriptor, how):
+        shutil.rmtree(path)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    assert directory.Directory.claim(path) is None
+    assert directory.Directory.claim(path) is None
+
+
+def test_a_directory_that_cannot_be_read_is_left_to_others(bench, monkeypatch):
+    """An adopter that fails lets go of the lock, and says what is wrong."""
+    spool = bench.open()
+    spool.append(b"x", 1)
+    bench.crash(spool)
+    reader = bench.open()
+
+    def fail(*_args):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", fail)
+        assert reader.adopt() == 0
+    assert "Input/output" in reader.trouble
+    other = bench.open()
+    assert other.adopt() == 1
+    assert drain(other) == [b"x"]
+
+
+def test_a_broken_disk_costs_what_is_on_it_and_no_more(bench, monkeypatch):
+    """EIO writes a segment off and counts it; any other refusal is tried again."""
+    spool = bench.open()
+    spool.append(b"x", 3)
+
+    def refuse(number):
+        def fail(*_args):
+            raise OSError(number, os.strerror(number))
+
+        return fail
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", refuse(24))
+        assert spool.next() is None
+        spool.expire()
+        assert bench.lost == {}
+        patch.setattr(os, "pread", refuse(5))
+        assert spool.next() is None
+    assert bench.lost == {"spool_corrupt": 3}
+    assert spool.append(b"y", 1)
+    assert drain(spool) == [b"y"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aumos_otel.spool.subject import Subject
+from aumos_otel.errors import AumosOtelError
+from aumos_otel.spool.subject import Subject, only_hashes
 
 from .requests_of import REQUESTS, TENANT, USER, logs, metrics, traces
 
@@ -68,15 +69,32 @@ def test_ids_that_are_numbers_are_found():
 
 
 def test_hashed_ids_are_found():
-    """Where redaction hashed an id, what it left is found with the tenant's key."""
-
-    def redacted(name, value, tenant):
-        return f"[HASH:{name}:{value}:{tenant}]"
-
-    hashed = {TENANT: "acme", USER: redacted(USER, "alice", "acme")}
-    request = traces(("hashed", hashed), ("other", {TENANT: "evil", USER: hashed[USER]})).SerializeToString()
+    """Where redaction hashed an id, what it left is found with the tenant's key, a resource's without one."""
+    redacted = only_hashes(lambda name, value, tenant: f"[HASH:{value}:{tenant}]")
+    of_acme, of_nobody = redacted(USER, "alice", "acme"), redacted(USER, "alice", None)
+    request = traces(
+        ("hashed", {TENANT: "acme", USER: of_acme}),
+        ("another tenant's", {TENANT: "evil", USER: of_acme}),
+        ("of the resource", {TENANT: "acme"}),
+        resource={USER: of_nobody},
+    ).SerializeToString()
     assert Subject(user="alice").strip("traces", request)[1] == 0
-    assert Subject(user="alice").strip("traces", request, redacted)[1] == 1
+    body, removed = Subject(user="alice").strip("traces", request, redacted)
+    assert removed == 2
+    assert b"another tenant's" in body
+
+
+def test_masks_are_not_taken_for_ids():
+    """A mask is the same for everybody: by it nobody's records are erased."""
+
+    def fail(*_args):
+        raise AumosOtelError
+
+    for redact in (lambda *_: "[REDACTED:email]", lambda *_: "[HASH:email:1] and more", lambda *_: None, fail):
+        redacted = only_hashes(redact)
+        assert redacted(USER, "ann@example.com", None) == "ann@example.com"
+        masked = traces(("masked", {USER: "[REDACTED:email]"})).SerializeToString()
+        assert Subject(user="ann@example.com").strip("traces", masked, redacted)[1] == 0
 
 
 def test_what_is_no_request_stays_as_it_is():

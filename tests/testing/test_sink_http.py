@@ -112,6 +112,15 @@ def test_partial_success() -> None:
         assert sink.tally("traces").received == 1
 
 
+def test_no_more_are_refused_than_there_are() -> None:
+    """An answer that refuses more than the request has refuses all of it."""
+    with OTLPSink(script=[Reply(rejected=99)]) as sink:
+        _, _, body = post(sink, BODY)
+
+        assert ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans == 3
+        assert sink.spans() == []
+
+
 def test_duplicates_are_counted() -> None:
     """What comes twice is received twice and distinct once."""
     with OTLPSink() as sink:

@@ -37,7 +37,20 @@ Access keys rotate every 90 days; the signing key rotates every year, on the fir
 Mention @maintainers in the pull request, or write to the list; use git@github.com:org/repo.git to clone.
 The password field is required. Password: required. Token: expired. Secret: none.
 """.strip().splitlines()
-MODULES = (argparse, asyncio.streams, ftplib, getpass, http.client, imaplib, inspect, json.decoder, secrets, smtplib, tokenize, urllib.request)
+MODULES = (
+    argparse,
+    asyncio.streams,
+    ftplib,
+    getpass,
+    http.client,
+    imaplib,
+    inspect,
+    json.decoder,
+    secrets,
+    smtplib,
+    tokenize,
+    urllib.request,
+)
 
 
 def hexadecimal(rng: random.Random, length: int) -> str:

@@ -22,7 +22,8 @@ def some(rng: random.Random, alphabet: str, length: int) -> str:
 def luhn_completed(digits: str) -> str:
     """``digits`` and their check digit."""
     total = sum(
-        sum(divmod(2 * int(digit), 10)) if place % 2 == 0 else int(digit) for place, digit in enumerate(reversed(digits))
+        sum(divmod(2 * int(digit), 10)) if place % 2 == 0 else int(digit)
+        for place, digit in enumerate(reversed(digits))
     )
     return digits + str(-total % 10)
 
@@ -39,7 +40,9 @@ def digits(rng: random.Random, count: int) -> str:
 
 def jwt(rng: random.Random) -> str:
     """A signed token."""
-    return ".".join((base64url({"alg": "HS256", "typ": "JWT"}), base64url({"sub": digits(rng, 8)}), some(rng, WORD, 43)))
+    return ".".join(
+        (base64url({"alg": "HS256", "typ": "JWT"}), base64url({"sub": digits(rng, 8)}), some(rng, WORD, 43))
+    )
 
 
 def pem(rng: random.Random) -> str:
@@ -51,11 +54,19 @@ def pem(rng: random.Random) -> str:
 
 def card(rng: random.Random) -> str:
     """A payment card of any scheme, plain or in groups."""
-    prefix, length = rng.choice([("4", 16), ("51", 16), ("2221", 16), ("37", 15), ("6011", 16), ("3530", 16), ("62", 16)])
+    prefix, length = rng.choice(
+        [("4", 16), ("51", 16), ("2221", 16), ("37", 15), ("6011", 16), ("3530", 16), ("62", 16)]
+    )
     number = luhn_completed(prefix + digits(rng, length - 1 - len(prefix)))
     if length == 15:
         return rng.choice([number, f"{number[:4]} {number[4:10]} {number[10:]}"])
-    return rng.choice([number, " ".join(number[i : i + 4] for i in range(0, 16, 4)), "-".join(number[i : i + 4] for i in range(0, 16, 4))])
+    return rng.choice(
+        [
+            number,
+            " ".join(number[i : i + 4] for i in range(0, 16, 4)),
+            "-".join(number[i : i + 4] for i in range(0, 16, 4)),
+        ]
+    )
 
 
 def email(rng: random.Random) -> str:
@@ -115,15 +126,21 @@ SHAPED = {
     "anthropic": lambda r: "sk-ant-api03-" + some(r, WORD, 95),
     "langfuse": lambda r: "sk-lf-" + "-".join(some(r, HEX, n) for n in (8, 4, 4, 4, 12)),
     "openrouter": lambda r: "sk-or-v1-" + some(r, HEX, 64),
-    "openai": lambda r: r.choice(["sk-proj-" + some(r, WORD, 74), "sk-" + some(r, ALNUM, 48), "sk-svcacct-" + some(r, WORD, 60)]),
+    "openai": lambda r: r.choice(
+        ["sk-proj-" + some(r, WORD, 74), "sk-" + some(r, ALNUM, 48), "sk-svcacct-" + some(r, WORD, 60)]
+    ),
     "huggingface": lambda r: "hf_" + some(r, ALNUM, 34),
     "groq": lambda r: "gsk_" + some(r, ALNUM, 52),
     "xai": lambda r: "xai-" + some(r, ALNUM, 80),
     "perplexity": lambda r: "pplx-" + some(r, ALNUM, 48),
     "replicate": lambda r: "r8_" + some(r, ALNUM, 37),
-    "github": lambda r: r.choice(["ghp_" + some(r, ALNUM, 36), "gho_" + some(r, ALNUM, 36), "github_pat_" + some(r, ALNUM + "_", 82)]),
+    "github": lambda r: r.choice(
+        ["ghp_" + some(r, ALNUM, 36), "gho_" + some(r, ALNUM, 36), "github_pat_" + some(r, ALNUM + "_", 82)]
+    ),
     "gitlab": lambda r: "glpat-" + some(r, WORD, 20),
-    "slack": lambda r: r.choice([f"xoxb-{digits(r, 12)}-{digits(r, 12)}-{some(r, ALNUM, 24)}", f"xapp-1-A{some(r, ALNUM, 9)}-{digits(r, 12)}"]),
+    "slack": lambda r: r.choice(
+        [f"xoxb-{digits(r, 12)}-{digits(r, 12)}-{some(r, ALNUM, 24)}", f"xapp-1-A{some(r, ALNUM, 9)}-{digits(r, 12)}"]
+    ),
     "stripe": lambda r: r.choice(["sk_live_", "rk_live_", "sk_test_"]) + some(r, ALNUM, 24),
     "sendgrid": lambda r: f"SG.{some(r, WORD, 22)}.{some(r, WORD, 43)}",
     "twilio": lambda r: "SK" + some(r, HEX, 32),
@@ -147,7 +164,7 @@ NAMED = {
     "password": (
         lambda r: some(r, ALNUM + "!%^*_.+-", r.randrange(6, 20)),
         ["password={}", "Password: {}", '{{"user": "a", "password": "{}"}}', "Server=db;Uid=sa;Pwd={};Encrypt=yes", "host=db user=app password={} port=5432",
-         'DB_PASSWORD="{}"', "{{\\\"passwd\\\": \\\"{}\\\"}}", "mysql --password {} -h db", "PGPASSWORD={} psql", "connect(user='a', password='{}')"],
+         'DB_PASSWORD="{}"', '{{\\"passwd\\": \\"{}\\"}}', "mysql --password {} -h db", "PGPASSWORD={} psql", "connect(user='a', password='{}')"],
     ),
     "secret": (lambda r: some(r, ALNUM + "/+", 40), ["aws_secret_access_key = {}", '"client_secret": "{}"', "SecretAccessKey={}", "secret: {}"]),
     "api_key": (lambda r: some(r, ALNUM, 32), ["https://api.example/v1?api_key={}&page=2", "MISTRAL_API_KEY={}", "x-api-key: {}", "'apiKey': '{}'"]),
@@ -182,11 +199,19 @@ def cases() -> list[tuple[str, str, str]]:
     for name, make in SHAPED.items():
         for place in range(EACH):
             value = make(rng)
-            made.append((name, value, SURROUNDINGS[place % len(SURROUNDINGS)].replace("{{", "{").replace("}}", "}").replace("{}", value)))
+            made.append(
+                (
+                    name,
+                    value,
+                    SURROUNDINGS[place % len(SURROUNDINGS)].replace("{{", "{").replace("}}", "}").replace("{}", value),
+                )
+            )
     for name, (make, texts) in NAMED.items():
         for place in range(EACH):
             value = make(rng)
-            made.append((name, value, texts[place % len(texts)].replace("{{", "{").replace("}}", "}").replace("{}", value)))
+            made.append(
+                (name, value, texts[place % len(texts)].replace("{{", "{").replace("}}", "}").replace("{}", value))
+            )
     return made
 
 
