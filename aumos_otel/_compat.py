@@ -6,11 +6,11 @@ the function that needs it does the next best public thing.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
 import weakref
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -26,7 +26,7 @@ from aumos_otel import guard
 from aumos_otel.errors import ConfigError
 
 try:
-    import_module("opentelemetry.propagate")
+    importlib.import_module("opentelemetry.propagate")
 except ValueError as error:  # the API looks its propagators up when it is imported
     raise ConfigError(
         "OTEL_PROPAGATORS",
@@ -227,7 +227,26 @@ def _start_over() -> None:
             reset_metrics_after_fork(provider)
 
 
+def _forget_imports_under_way() -> None:
+    """Let a forked child import what other threads of its parent were importing; what this thread imports goes on.
+
+    The interpreter's lock of such a module is never released in the child.  A worker thread
+    imports something when it first sends: the standard library does, in `socket.getaddrinfo`.
+    """
+    bootstrap: Any = importlib._bootstrap  # noqa: SLF001 - CPython has no other way
+    locks = bootstrap._module_locks  # noqa: SLF001 - same
+    for name, reference in list(locks.items()):
+        lock = reference()
+        if lock is not None and lock.owner not in {None, threading.get_ident()}:
+            del locks[name]
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            if getattr(spec, "_initializing", False):
+                del sys.modules[name]
+
+
 def _after_fork_in_child() -> None:
+    with guard.swallow("compat.imports"):
+        _forget_imports_under_way()
     with guard.swallow("compat.fork"):
         _start_over()
 

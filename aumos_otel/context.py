@@ -60,7 +60,7 @@ _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    global _lock
+    global _lock  # noqa: PLW0603 - a forked child needs another lock under the same name
     _lock = threading.Lock()
 
 

@@ -157,7 +157,7 @@ def strict() -> bool:
 
 def _start_over() -> None:
     """In a forked child: another thread may have held the lock, and the counts are the parent's."""
-    global _lock
+    global _lock  # noqa: PLW0603 - a forked child needs another lock under the same name
     _lock = threading.RLock()
     _counts.clear()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aumos_otel")
 
-State = Literal["ok", "degraded", "failing", "paused", "disabled", "shut down"]
+State = Literal["ok", "retrying", "degraded", "failing", "paused", "disabled", "shut down"]
 
 #: Seconds between two looks at the pause file.
 PAUSE_FILE_INTERVAL = 1.0
@@ -124,6 +124,7 @@ class Telemetry:
         self._lock = threading.RLock()  # SIGTERM may arrive while its thread is in shutdown()
         self._closed = False
         self._spent = 0.0
+        self._lost = 0
         self._crew = Crew(max(1, len(wiring.parts)))
         self._departure = Departure(self._begin_flush, self.shutdown)
         self._pause_signal = SignalHandlers()
@@ -139,7 +140,7 @@ class Telemetry:
         """What was emitted, delivered, dropped and is queued, by destination and signal."""
         destinations = self._wiring.ledger.snapshot()
         worst = "ok"
-        for grade in ("degraded", "failing"):
+        for grade in ("retrying", "degraded", "failing"):
             worst = grade if any(book["state"] == grade for book in destinations) else worst
         if self._closed:
             worst = "shut down"
@@ -162,14 +163,14 @@ class Telemetry:
 
         Returns:
             True when everything was delivered within ``timeout`` seconds; False when records
-            were lost on the way, are still queued, or the pipeline is shut down.
+            were lost since the last flush, are still queued, or the pipeline is shut down.
         """
         if self._closed:
             return False
         end_abandoned()
-        lost_before = self._wiring.ledger.lost()
         in_time = self._crew.run(self._flushes(timeout), timeout)
-        return in_time and self._wiring.ledger.lost() == lost_before
+        before, self._lost = self._lost, self._wiring.ledger.lost()
+        return in_time and self._lost == before
 
     def flush_before_end(self) -> bool:
         """Flush at the end of an ASGI lifespan; what that takes is no longer there for `shutdown`."""
@@ -239,6 +240,7 @@ class Telemetry:
         """In the child: the books start over, and the watching thread again."""
         self._lock = threading.RLock()
         self._spent = 0.0
+        self._lost = 0
         self._wiring.ledger.reset_after_fork()
         closed, self._stop_watching = self._stop_watching.is_set(), threading.Event()
         if self._pause_file is not None and not closed:

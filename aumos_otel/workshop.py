@@ -82,7 +82,10 @@ class Workshop:
         encode = partial(parcels_of, limits=DEFAULT, max_bytes=MAX_BYTES)
         preparation = Preparation(books, exits, _READERS[signal], encode, self.paused)
         spooled = any(self._spool_options(way).enabled for way, _ in ways)
-        return self._started(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
+        dispatch = self._forkable(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
+        if spooled:
+            dispatch.start()
+        return dispatch
 
     def exporter_dispatch(self, signal: Signal, name: str, exporter: Any) -> Dispatch[Any]:
         """The delivery of spans or log records through an exporter of another package."""
@@ -92,7 +95,7 @@ class Workshop:
         policy = self._policy(None)
         limits = self._intake(signal, spooled=False)
         preparation = ExporterPreparation(account, exporter, partial(rebuild, policy=policy), limits.batch, self.paused)
-        return self._started(Dispatch(books, (), preparation, limits, self._budget))
+        return self._forkable(Dispatch(books, (), preparation, limits, self._budget))
 
     def account(self, signal: Signal, name: str) -> Account:
         """An account of its own for an exporter that is handed its records by the SDK."""
@@ -103,7 +106,7 @@ class Workshop:
         return self._plan.scalars.shutdown_timeout
 
     @staticmethod
-    def _started(dispatch: Dispatch[Any]) -> Dispatch[Any]:
+    def _forkable(dispatch: Dispatch[Any]) -> Dispatch[Any]:
         forking.in_child(dispatch.after_fork)
         return dispatch
 

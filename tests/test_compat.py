@@ -6,10 +6,12 @@ import io
 import math
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +43,7 @@ def in_child(check: Callable[[], object]) -> None:
             signal.alarm(ALARM)
             check()
             status = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it was, the parent is told by the exit status
             traceback.print_exc()
         finally:
             os._exit(status)
@@ -107,9 +109,11 @@ LOCKS: dict[str, Callable[[Work], Any]] = {
     "consumer": lambda work: work.provider._measurement_consumer._lock,
     "storage": lambda work: storage(work)._lock,
     "view": lambda work: storage(work)._instrument_view_instrument_matches[work.counter][0]._lock,
-    "aggregation": lambda work: next(
-        iter(storage(work)._instrument_view_instrument_matches[work.counter][0]._attributes_aggregation.values())
-    )._lock,
+    "aggregation": lambda work: (
+        next(
+            iter(storage(work)._instrument_view_instrument_matches[work.counter][0]._attributes_aggregation.values())
+        )._lock
+    ),
     "provider": lambda work: work.provider._lock,
     "meters": lambda work: work.provider._meter_lock,
     "meter": lambda work: work.meter._instrument_registration_lock,
@@ -203,3 +207,38 @@ def test_names_that_an_sdk_lacks_are_reported(monkeypatch: pytest.MonkeyPatch) -
     in_child(lambda: None)
 
     assert any("_measurement_consumer" in name for name in _compat.MISSING)
+
+
+def test_a_module_that_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child imports it anew; without that it would wait for the other thread for ever."""
+    (tmp_path / "half_way_module.py").write_text("import gate_of_test\ngate_of_test.pass_through()\nvalue = 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    reached, go_on = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    class Gate:
+        @staticmethod
+        def pass_through() -> None:
+            reached.set()
+            if os.getpid() == parent:
+                go_on.wait(30)
+
+    monkeypatch.setitem(sys.modules, "gate_of_test", Gate)
+
+    def import_it() -> int:
+        import half_way_module
+
+        return half_way_module.value
+
+    def check() -> None:
+        assert import_it() == 7
+
+    thread = threading.Thread(target=import_it)
+    thread.start()
+    assert reached.wait(10)
+    try:
+        in_child(check)
+    finally:
+        go_on.set()
+        thread.join()
+        sys.modules.pop("half_way_module", None)

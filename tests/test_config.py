@@ -32,7 +32,7 @@ KINDS = [OTLP, SamplingOptions, LLMOptions, MetricsOptions, LogsOptions, Console
         (OTLP, {"endpoint": "http://user:hush@collector"}, "otlp.endpoint"),
         (OTLP, {"endpoint": "two words"}, "otlp.endpoint"),
         (OTLP, {"endpoint": 4317}, "otlp.endpoint"),
-        (OTLP, {"protocol": "http/json"}, "otlp.protocol"),
+        (OTLP, {"protocol": "http/xml"}, "otlp.protocol"),
         (OTLP, {"headers": {"X-Team": 1}}, "otlp.headers"),
         (OTLP, {"headers": "x-team=red"}, "otlp.headers"),
         (OTLP, {"timeout": 0}, "otlp.timeout"),

@@ -18,7 +18,7 @@ class OutOfBandError(BaseException):
     """A BaseException that is nobody's control flow."""
 
 
-class Timeout(BaseException):  # noqa: N818 - gevent's name
+class Timeout(BaseException):
     """Like gevent's."""
 
 

@@ -289,7 +289,7 @@ def test_without_threads_the_program_lives(collector: HTTPSink, start: Callable[
     """Where the system has no more threads everything is dropped and counted, and the program goes on."""
     process = start(
         "import aumos_otel.build  # importing the SDK takes threads, in its resource detectors\n"
-        "def refuse(self): raise RuntimeError(\"can't start new thread\")\n"
+        'def refuse(self): raise RuntimeError("can\'t start new thread")\n'
         "threading.Thread.start = refuse\n"
         "telemetry = configure(shutdown_timeout=0.5)\n"
         "for _ in range(10): emit()\n"

@@ -186,4 +186,5 @@ def test_sections_are_what_is_in_force() -> None:
     """sections() lists the option objects in force, for ``aumos-otel config``."""
     names = [type(section).__name__ for section in resolve(llm=False, console=True).sections()]
 
-    assert names == ["Identity", "OTLP", "SamplingOptions", "MetricsOptions", "LogsOptions", "ConsoleOptions"]
+    ours = ["Identity", "OTLP", "SamplingOptions", "PropagationOptions", "RedactionOptions", "SpoolOptions"]
+    assert names == [*ours, "MetricsOptions", "LogsOptions", "ConsoleOptions"]

@@ -70,7 +70,18 @@ def test_celery(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     with HTTPSink() as sink:
         variables = environment(sink, BROKER_FOLDER=str(tmp_path))
-        words = [sys.executable, "-m", "celery", "-A", "servers.celery_app", "worker", "-c", str(WORKERS), "-l", "WARNING"]
+        words = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "servers.celery_app",
+            "worker",
+            "-c",
+            str(WORKERS),
+            "-l",
+            "WARNING",
+        ]
         quiet = ["--pool", "prefork", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         send = f"from servers.celery_app import work\nfor number in range({EVENTS}): work.delay(number)"
         subprocess.run(

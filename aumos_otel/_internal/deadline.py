@@ -78,7 +78,7 @@ def within(seconds: float, job: Callable[[], T]) -> T:
 
 
 def _start_over() -> None:
-    global _room
+    global _room  # noqa: PLW0603 - a forked child needs another one under the same name
     _room = threading.Semaphore(LIMIT)
 
 

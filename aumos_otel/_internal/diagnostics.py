@@ -45,7 +45,7 @@ def _put_gate(logger: logging.Logger) -> Callable[[], None]:
     above = logger.parent
     if above is None:  # pragma: no cover - only the root logger has none
         return lambda: None
-    gate = logging.Logger(f"{logger.name} (throttled)")
+    gate = logging.Logger(f"{logger.name} (throttled)")  # noqa: LOG001 - it stands in the chain and has no name of its own
     gate.parent, gate.propagate = above, False
     gate.addHandler(Throttle(above))
     logger.parent = gate

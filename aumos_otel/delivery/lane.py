@@ -123,6 +123,7 @@ class Lane:
 
     def hurry(self, deadline: float) -> None:
         """The time to leave runs until ``deadline`` (monotonic seconds): send what waits now."""
+        self._outbox.save()
         self._closing = deadline
         self._worker.ensure()
         self._worker.wake()
@@ -142,11 +143,9 @@ class Lane:
             )
             self._abandoned = True
             all_sent = not account.queued + account.spooled
-            for batch in self._hand:
-                if not batch.spooled:  # what was on its way may have arrived
-                    reason = None if batch.ambiguous or batch.underway else attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE
-                    account.give_up(batch.count, reason)
-            self._hand.clear()
+            left, self._hand = self._hand, deque()
+        for batch in left:
+            self._leave_behind(batch)
         self._outbox.close()
         self._worker.stop()
         self._transport.close()
@@ -157,16 +156,31 @@ class Lane:
         while not self._abandoned and not self._hopeless:
             if self._outbox.erased():
                 self._hand = deque(batch for batch in self._hand if not batch.spooled)
-            if not self._hand:
-                batch = self._outbox.take()
-                if batch is None:
-                    return self._outbox.interval
-                self._hand.append(batch)
+            if not self._hand and not self._take():
+                return self._outbox.interval
             pause = self._pause()
             if pause > 0:
                 return pause
             self._attempt(self._hand[0])
         return None
+
+    def _take(self) -> bool:
+        """Have the next batch in hand; one that was taken while the lane was closed is left behind as well."""
+        batch = self._outbox.take()
+        if batch is None:
+            return False
+        with self.account.books.lock:
+            if not self._abandoned:
+                self._hand.append(batch)
+                return True
+        self._leave_behind(batch)
+        return False
+
+    def _leave_behind(self, batch: Batch) -> None:
+        """The end has come: what is not on disk goes there, else it is given up; what was on its way may have arrived."""
+        if not batch.spooled and not self._outbox.keep(batch):
+            reason = None if batch.ambiguous or batch.underway else attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE
+            self.account.give_up(batch.count, reason)
 
     def _pause(self) -> float:
         """Seconds until the next attempt may be made."""
@@ -189,7 +203,10 @@ class Lane:
         if batch.deadline is None and self._patience.batch is not None:
             batch.deadline = now + self._patience.batch
         end = now + min(self._patience.attempt, LONGEST_ATTEMPT)
-        batch.underway = True
+        with self.account.books.lock:
+            if self._abandoned:
+                return
+            batch.underway = True
         outcome = self._transport.send(batch.body, end if closing is None else min(end, closing))
         self._breaker.report(outcome)
         with self.account.books.lock:
@@ -233,7 +250,8 @@ class Lane:
             return
         self._not_before, self._tried_closing = now + _CLOSING_PAUSE, True
         never = self.account.last_success is None and not outcome.ambiguous
-        if batch.spooled or never or self._not_before >= self._closing:
+        safe = batch.spooled and not self.account.queued
+        if safe or never or self._not_before >= self._closing:
             self._hopeless = True
             self.account.books.moved.notify_all()
 
@@ -251,6 +269,7 @@ class Lane:
     def _drop(self, batch: Batch, reason: str, message: str = "") -> None:
         """Give ``batch`` up; one that the receiver may have is unconfirmed, whatever else there is to say."""
         self._settle(batch)
+        self.account.retrying = False
         self.account.give_up(batch.count, None if batch.ambiguous else reason, message, spooled=batch.spooled)
 
     def _settle(self, batch: Batch) -> None:

@@ -102,8 +102,24 @@ class MemoryOutbox:
         parcels = [entry.item for entry in entries]
         return Batch(assemble(parcels), sum(parcel.count for parcel in parcels))
 
+    def withdraw(self) -> list[Parcel]:
+        """The parcels of the next batch, which are booked as spooled from now on; called under the lock of the books."""
+        entries = self._queue.take(self._limits.records, self._limits.bytes)
+        count = sum(entry.records for entry in entries)
+        self._account.queued -= count
+        self._account.spooled += count
+        self._account.queue_bytes = self._queue.bytes
+        return [entry.item for entry in entries]
+
     def finish(self, batch: Batch) -> None:
         """Nothing to clean up after a batch."""
+
+    def save(self) -> None:
+        """There is no disk."""
+
+    def keep(self, batch: Batch) -> bool:  # noqa: ARG002 - the outbox with a spool needs it
+        """There is no disk that would take a batch."""
+        return False
 
     def erased(self) -> bool:
         """Nothing is erased from memory."""
@@ -146,14 +162,37 @@ class SpoolOutbox:
         self._account.spooled += sum(parcel.count for parcel in parcels)
 
     def store(self, parcels: Sequence[Parcel]) -> None:
-        """Write admitted parcels down; what the disk does not take waits in memory."""
-        for batch in _batches(parcels, self._limits):
-            count = sum(parcel.count for parcel in batch)
-            if not self._spool.append(assemble(batch), count):
-                with self._account.books.lock:
-                    self._account.spooled -= count
-                    self._account.last_error = f"spool: {self._spool.trouble}"
-                    self._memory.admit(batch)
+        """Write admitted parcels down; what the disk does not take waits in memory until it does."""
+        written = [self._write(batch) for batch in _batches(parcels, self._limits)]
+        if all(written):
+            self.save()
+
+    def save(self) -> None:
+        """Write down what waits in memory, as far as the disk takes it now."""
+        written = True
+        while written:
+            with self._account.books.lock:
+                parcels = self._memory.withdraw()
+            written = bool(parcels) and self._write(parcels)
+
+    def keep(self, batch: Batch) -> bool:
+        """Leave a batch from memory to the next process; False when the disk does not take it."""
+        kept = self._spool.append(batch.body, batch.count)
+        if kept:
+            with self._account.books.lock:
+                self._account.queued -= batch.count
+                self._account.spooled += batch.count
+        return kept
+
+    def _write(self, parcels: Sequence[Parcel]) -> bool:
+        count = sum(parcel.count for parcel in parcels)
+        if self._spool.append(assemble(parcels), count):
+            return True
+        with self._account.books.lock:
+            self._account.spooled -= count
+            self._account.last_error = f"spool: {self._spool.trouble}"
+            self._memory.admit(parcels)
+        return False
 
     def take(self) -> Batch | None:
         """The next batch: the oldest of the spool, else one from memory; or None."""
@@ -181,7 +220,8 @@ class SpoolOutbox:
         return self._spool.poll_requests()
 
     def close(self) -> None:
-        """Leave what is on disk to the next process; give up what is in memory."""
+        """Leave what is on disk to the next process; give up what is in memory and does not find room there."""
+        self.save()
         self._memory.close()
         self._spool.close()
 

@@ -68,7 +68,7 @@ _hooked: set[str] = set()
 
 
 def _renew_lock() -> None:
-    global _lock
+    global _lock  # noqa: PLW0603 - a forked child needs another lock under the same name
     _lock = threading.RLock()
 
 

@@ -162,7 +162,7 @@ def _create(metric: Metric) -> Any:
 
 def _start_over() -> None:
     """In a forked child: the calls so far were the parent's."""
-    global _lock
+    global _lock  # noqa: PLW0603 - a forked child needs another lock under the same name
     _lock = threading.Lock()
     _counts.get().clear()
 

@@ -100,4 +100,4 @@ class AdoptionProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Adopt ``span``, if it is the SDK's own and no subclass of it."""
         if type(span) is _compat.RecordedSpan:
-            span.__class__ = AdoptedSpan  # type: ignore[assignment]  # the same fields, other methods
+            span.__class__ = AdoptedSpan  # the same fields, other methods

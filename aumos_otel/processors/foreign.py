@@ -193,7 +193,7 @@ class _Foreign(Generic[P]):
     """What a span processor and a log record processor have in common."""
 
     def __init__(self, inner: P) -> None:
-        self.inner = inner
+        self.inner: P = inner
         self._site = f"processors.foreign.{type(inner).__name__}"
         self._hop = None if _holds(inner, _IN_MEMORY) else Hop(self._site)
         self._queued = self._hop is not None and not isinstance(inner, _QUEUEING)
@@ -276,7 +276,7 @@ class ForeignLogRecordProcessor(_Foreign[LogRecordProcessor], LogRecordProcessor
     def enabled(self, **about: Any) -> bool:
         """What the processor says; True when it cannot tell."""
         with guard.shield(self._site):
-            return self.inner.enabled(**about)
+            return bool(self.inner.enabled(**about))
         return True
 
 
@@ -344,7 +344,9 @@ def _flush(members: Sequence[Any], timeout_millis: int) -> bool:
             left = max(0, int((until - time.monotonic()) * 1000))
             with guard.shield("processors.flush"):
                 well = member.force_flush(left) is not False and well
-    return all([receipt.wait(until - time.monotonic()) for receipt in receipts]) and well
+    for receipt in receipts:
+        well = receipt.wait(until - time.monotonic()) and well
+    return well
 
 
 def _shut_down(members: Sequence[Any]) -> None:

@@ -55,7 +55,7 @@ class StandardLibraryHandler(LoggingHandler):
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter and emit, without `logging.Handler`'s lock: there is nothing to protect, and a text may log in turn."""
-        kept = self.filter(record)
+        kept: Any = self.filter(record)  # a record since 3.12
         if kept:
             self.emit(kept if isinstance(kept, logging.LogRecord) else record)
         return kept

@@ -40,7 +40,7 @@ def build(
     provider = LoggerProvider(
         resource=resource,
         shutdown_on_exit=False,
-        multi_log_record_processor=LogRecordProcessors(),
+        multi_log_record_processor=LogRecordProcessors(),  # type: ignore[no-untyped-call]  # the SDK left it untyped
         log_record_limits=_limits(quantities),
         **_compat.logger_configurator(environ),
     )

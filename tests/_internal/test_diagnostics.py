@@ -46,7 +46,7 @@ def test_many_messages_are_not_remembered_for_ever(clock: list[float], caplog: p
     """The oldest is forgotten."""
     logger = logging.getLogger("opentelemetry.sdk")
     for number in range(diagnostics._MESSAGES + 1):
-        logger.warning(f"attribute {number} is odd")
+        logger.warning("attribute " + str(number) + " is odd")  # noqa: G003 - each is a message of its own
     logger.warning("attribute 0 is odd")
 
     assert len(caplog.messages) == diagnostics._MESSAGES + 2

@@ -5,10 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
-import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -72,35 +69,3 @@ def test_one_that_fails_is_the_parents_matter() -> None:
     counter = Counter()
 
     assert in_child(lambda: counter.times == 1)
-
-
-def test_a_module_that_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child imports it anew; without that it would wait for the other thread for ever."""
-    (tmp_path / "half_way_module.py").write_text("import gate_of_test\ngate_of_test.pass_through()\nvalue = 7\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    reached, go_on = threading.Event(), threading.Event()
-    parent = os.getpid()
-
-    class Gate:
-        @staticmethod
-        def pass_through() -> None:
-            reached.set()
-            if os.getpid() == parent:
-                go_on.wait(30)
-
-    monkeypatch.setitem(sys.modules, "gate_of_test", Gate)
-
-    def import_it() -> int:
-        import half_way_module
-
-        return half_way_module.value
-
-    thread = threading.Thread(target=import_it)
-    thread.start()
-    assert reached.wait(10)
-    try:
-        assert in_child(lambda: import_it() == 7)
-    finally:
-        go_on.set()
-        thread.join()
-        sys.modules.pop("half_way_module", None)

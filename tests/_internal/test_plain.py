@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-import datetime
+import datetime as dt
 import enum
 import pathlib
 import threading
@@ -45,7 +45,7 @@ def hangs() -> Any:
     [
         uuid.UUID(int=7),
         pathlib.PurePosixPath("/tmp"),
-        datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         7,
         None,
         1.5,
@@ -163,7 +163,9 @@ def test_a_container_with_methods_of_its_own(hangs: type[Hangs]) -> None:
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.builds(object),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner) | st.sets(st.integers()),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner) | st.sets(st.integers())
+    ),
     max_leaves=20,
 )
 

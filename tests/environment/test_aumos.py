@@ -387,7 +387,7 @@ def test_llm_prices(
         ("AUMOS_OTEL_SAMPLING_RATIO", "nan"),
         ("AUMOS_OTEL_ENDPOINT", "collector:port"),
         ("AUMOS_OTEL_ENDPOINT", "ftp://collector"),
-        ("AUMOS_OTEL_PROTOCOL", "http/json"),
+        ("AUMOS_OTEL_PROTOCOL", "http/xml"),
         ("AUMOS_OTEL_SHUTDOWN_TIMEOUT", "-1"),
         ("AUMOS_OTEL_PAUSE_SIGNAL", "SIGBOGUS"),
         ("AUMOS_OTEL_LLM_CONTENT", "everything"),

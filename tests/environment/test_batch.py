@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from opentelemetry import metrics, trace
 from servers.otlp import HTTPSink
-from servers.work import configure
+from servers.work import configure, eventually
 
 #: What one record of the signal is, and the prefix of its variables.
 SIGNALS = {
@@ -45,7 +45,7 @@ def test_queue_size(variable: str, collector: HTTPSink, monkeypatch: pytest.Monk
     for _ in range(10):
         record()
 
-    assert book(telemetry, signal)["queued"] == 4 + 1  # one more is on its way
+    eventually(lambda: book(telemetry, signal)["queued"] == 4 + 1)  # one more is on its way
     assert book(telemetry, signal)["dropped"] == {"queue_full": 6}
 
 
@@ -101,7 +101,7 @@ def test_delay(variable: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPat
     "variable", ["OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"]
 )
 def test_export_timeout(variable: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An export that a collector does not answer is given up after the time-out, which the stock processors ignore."""
+    """An export that a collector does not answer is given up after the time-out; whether it arrived nobody knows."""
     signals: dict[str, tuple[str, Callable[[], object]]] = {
         **SIGNALS,
         "OTEL_METRIC": ("metrics", lambda: metrics.get_meter("tests").create_counter("work.done").add(1)),
@@ -116,7 +116,7 @@ def test_export_timeout(variable: str, collector: HTTPSink, monkeypatch: pytest.
     record()
 
     assert telemetry.force_flush(8.0) is False  # the transport's own time-out is 10 seconds
-    assert book(telemetry, signal)["dropped"]["export_failed"] >= 1
+    assert book(telemetry, signal)["unconfirmed"] >= 1
     assert book(telemetry, signal)["queued"] == 0
 
 
@@ -138,7 +138,7 @@ def test_metric_interval(collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -
         ("OTEL_BLRP_SCHEDULE_DELAY", "-5"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "1.5"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-1"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000"),
     ],
 )
 def test_a_number_that_cannot_be_used(

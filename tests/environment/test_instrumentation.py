@@ -35,7 +35,7 @@ def serve(method: str = "GET") -> None:
 def ask() -> None:
     """One request of an httpx client to a server on loopback."""
     with HTTPSink() as server:
-        httpx.post(f"{server.url}/items", headers=HEADERS)
+        httpx.post(f"{server.url}/v1/traces", headers=HEADERS)
 
 
 EXCHANGES = {"SERVER": serve, "CLIENT": ask}
@@ -109,7 +109,7 @@ def test_excluded_urls(
     variable: str, sides: set[str], spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """URLs that match have no span, on the side that is named."""
-    monkeypatch.setenv(variable, "/items")
+    monkeypatch.setenv(variable, "/items,/traces")
     in_memory(spans, instrumentations=True)
     serve()
     ask()

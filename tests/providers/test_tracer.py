@@ -15,12 +15,18 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 import aumos_otel as aumos
 from aumos_otel import guard
 from aumos_otel._internal import quantities
+from aumos_otel._internal.hosts import Hosts
+from aumos_otel.processors.border import Border
 from aumos_otel.providers import tracer
+
+#: Everything may cross.
+OPEN = Border(Hosts(("*",)), Hosts(("*",)), outbound=None, inbound=None, edge=False, query=None)
 
 
 def build(*extra: SpanProcessor, exporting: tuple[SpanProcessor, ...] = (), **given: Any) -> TracerProvider:
     """A provider with the given processors."""
     options: dict[str, Any] = {
+        "border": OPEN,
         "environ": {},
         "quantities": quantities.read({}, print),
         "paused": lambda: False,
@@ -64,7 +70,7 @@ def test_a_provider_of_somebody_else() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(Witness("theirs", seen))
 
-    tracer.attach(provider, [Witness("export", seen)], [])
+    tracer.attach(provider, [Witness("export", seen)], [], OPEN)
     with aumos.bind(tenant_id="acme"), provider.get_tracer("tests").start_as_current_span("work"):
         pass
 

@@ -1,0 +1,150 @@
+"""The outbox with a spool: what the disk does not take is not lost as long as there is another way."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from delivery.lanes import REFUSED, Bench, Receiver, parcel
+
+from aumos_otel.config import SpoolOptions
+from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
+from aumos_otel.spool import segment
+from aumos_otel.spool.spool import Spool
+
+
+class Disk:
+    """A disk that can be full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self._append = segment.append
+        monkeypatch.setattr(segment, "append", self.append)
+
+    def append(self, *arguments: object) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left")
+        self._append(*arguments)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk below all spools."""
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def process(disk: Disk, tmp_path: Path) -> Iterator[Callable[[Receiver], Bench]]:
+    """Makes lanes with a spool in one place, as processes of a service have; a lane that is closed left its own."""
+    made: list[Bench] = []
+
+    def make(receiver: Receiver) -> Bench:
+        bench = Bench(receiver)
+        options = SpoolOptions(directory=str(tmp_path / "spool"), min_free=0).resolve({}, {}, {})
+        spool = Spool(options, "tests", "otlp", "traces", lost=bench.account.lose)
+        outbox = SpoolOutbox(bench.account, spool, bench.outbox, BatchLimits(10, 1_000_000))
+        bench.lane._outbox = outbox
+        made.append(bench)
+        return bench
+
+    yield make
+    for each in made:
+        each.close(0.0)
+
+
+def names(count: int) -> list[str]:
+    """As many names of spans."""
+    return [f"s{number}" for number in range(count)]
+
+
+def left_behind(process: Callable[[Receiver], Bench]) -> list[str]:
+    """What the next process finds and sends."""
+    bench = process(Receiver())
+    bench.lane.start()
+    assert bench.close()
+    bench.balance()
+    return sorted(bench.receiver.taken)
+
+
+def hanging() -> Receiver:
+    """A receiver that answers nothing for now."""
+    receiver = Receiver()
+    receiver.answering.clear()
+    return receiver
+
+
+def test_a_full_disk_loses_nothing(process: Callable[[Receiver], Bench], disk: Disk) -> None:
+    """What the disk does not take waits in memory, and is sent from there."""
+    bench = process(Receiver())
+    disk.full = True
+
+    bench.emit([parcel(name) for name in names(25)])
+
+    assert bench.settled()["delivered"] == 25
+    assert sorted(bench.receiver.taken) == sorted(names(25))
+
+
+def test_what_the_disk_did_not_take_follows(process: Callable[[Receiver], Bench], disk: Disk) -> None:
+    """As soon as the disk takes a batch again, it gets all that waits in memory, and the next process has it."""
+    bench = process(hanging())
+    bench.emit([parcel("underway")])
+    assert bench.receiver.arrived.acquire(timeout=20)
+    disk.full = True
+    bench.emit([parcel(name) for name in names(25)])
+    assert bench.balance()["queued"] == 25
+    disk.full = False
+
+    bench.emit([parcel("last")])
+
+    book = bench.balance()
+    assert (book["queued"], book["queue_bytes"], book["spooled"]) == (0, 0, 27)
+    assert bench.close(0.05) is False
+    assert left_behind(process) == sorted([*names(25), "last", "underway"])
+
+
+def test_leaving_with_records_in_memory(process: Callable[[Receiver], Bench], disk: Disk) -> None:
+    """A process that ends writes down what waited in memory, what was on its way from there, too."""
+    bench = process(hanging())
+    disk.full = True
+    bench.emit([parcel("underway")])
+    assert bench.receiver.arrived.acquire(timeout=20)
+    bench.emit([parcel(name) for name in names(12)])
+    disk.full = False
+
+    assert bench.close(0.05) is False
+
+    book = bench.balance()
+    assert (book["spooled"], book["queued"], book["dropped"], book["unconfirmed"]) == (13, 0, {}, 0)
+    assert left_behind(process) == sorted([*names(12), "underway"])
+
+
+def test_leaving_when_the_disk_stays_full(process: Callable[[Receiver], Bench], disk: Disk) -> None:
+    """What no disk takes is still sent in the time that is left, though what is on disk could not be at first."""
+    receiver = Receiver([REFUSED, REFUSED])
+    receiver.answering.clear()
+    bench = process(receiver)
+    bench.emit([parcel("on disk")])
+    disk.full = True
+    bench.emit([parcel(name) for name in names(3)])
+    threading.Timer(0.05, receiver.answering.set).start()
+
+    assert bench.close() is True
+
+    assert bench.balance()["delivered"] == 4
+
+
+def test_leaving_when_nothing_is_left_to_do(process: Callable[[Receiver], Bench], disk: Disk) -> None:
+    """Where neither the disk nor the receiver takes anything, the loss is counted."""
+    bench = process(hanging())
+    bench.emit([parcel("on disk")])
+    assert bench.receiver.arrived.acquire(timeout=20)
+    disk.full = True
+    bench.emit([parcel(name) for name in names(3)])
+
+    assert bench.close(0.05) is False
+
+    book = bench.balance()
+    assert (book["spooled"], book["queued"], book["dropped"]) == (1, 0, {"shutdown_deadline": 3})
