@@ -102,6 +102,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
         parts=site.parts,
         description={},
         instance=str(identity.attributes.get(attributes.SERVICE_INSTANCE_ID, "")),
+        service=service,
         shutdown_timeout=plan.scalars.shutdown_timeout,
         log_handler=handler,
         instrument=lambda app: app,
@@ -159,6 +160,7 @@ def disabled(plan: Plan) -> Telemetry:
             parts=[],
             description=description,
             instance="",
+            service="",
             shutdown_timeout=0.0,
             log_handler=handler,
             instrument=lambda app: app,
@@ -244,6 +246,7 @@ def _build_metrics(site: _Site, exits: destinations.Exits, workshop: Workshop) -
     if page is not None:
         readers.append(page.reader)
     if isinstance(current, MeterProvider):
+        _compat.survive_forks(current)
         for reader in readers:
             current.add_metric_reader(reader)
         provider: MeterProvider = current

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aumos_otel import guard
-from aumos_otel._internal import diagnostics, forking
+from aumos_otel._internal import diagnostics, forking, statement
 from aumos_otel._internal.crew import Crew
 from aumos_otel._internal.flow import end_abandoned
+from aumos_otel.delivery.worker import Worker
 from aumos_otel.leaving import Departure, SignalHandlers
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aumos_otel")
 
-State = Literal["ok", "retrying", "degraded", "failing", "paused", "disabled", "shut down"]
+State = Literal["ok", "degraded", "failing", "paused", "disabled", "shut down"]
 
 #: Seconds between two looks at the pause file.
 PAUSE_FILE_INTERVAL = 1.0
@@ -101,6 +102,7 @@ class Wiring:
     parts: list[Part]
     description: dict[str, Any]
     instance: str
+    service: str
     shutdown_timeout: float
     log_handler: logging.Handler
     instrument: Callable[[Any], Any]
@@ -130,6 +132,7 @@ class Telemetry:
         self._pause_signal = SignalHandlers()
         self._stop_watching = threading.Event()
         self._pause_file: Path | None = None
+        self._statements = Worker("aumos-otel-ledger", self._state_accounts)
 
     @property
     def log_handler(self) -> logging.Handler:
@@ -139,9 +142,8 @@ class Telemetry:
     def status(self) -> Status:
         """What was emitted, delivered, dropped and is queued, by destination and signal."""
         destinations = self._wiring.ledger.snapshot()
-        worst = "ok"
-        for grade in ("retrying", "degraded", "failing"):
-            worst = grade if any(book["state"] == grade for book in destinations) else worst
+        states = {"degraded" if book["state"] == "retrying" else book["state"] for book in destinations}
+        worst = next((grade for grade in ("failing", "degraded") if grade in states), "ok")
         if self._closed:
             worst = "shut down"
         elif self._wiring.switch.paused:
@@ -209,6 +211,8 @@ class Telemetry:
                 undo()
         done = self._crew.run([_bound(part.shutdown, budget) for part in self._wiring.parts], budget)
         self._crew.dismiss()
+        self._state_accounts()
+        self._statements.stop()
         self._pause_signal.restore(self)
         self._departure.forget()
         return done
@@ -234,6 +238,7 @@ class Telemetry:
         if pause_file is not None:
             self._pause_file = Path(pause_file)
             self._start_watching()
+        self._statements.ensure()
         forking.in_child(self._after_fork)
 
     def _after_fork(self) -> None:
@@ -243,8 +248,21 @@ class Telemetry:
         self._lost = 0
         self._wiring.ledger.reset_after_fork()
         closed, self._stop_watching = self._stop_watching.is_set(), threading.Event()
-        if self._pause_file is not None and not closed:
+        self._statements.after_fork()
+        if closed:
+            return
+        self._statements.ensure()
+        if self._pause_file is not None:
             self._start_watching()
+
+    def _state_accounts(self) -> float | None:
+        """Leave the books for ``aumos-otel doctor``; returns the seconds until the next time."""
+        try:
+            statement.write(self.status().to_dict(), self._wiring.service)
+        except OSError as error:  # a file system that is read-only: there is nobody to read it either
+            self.amend(statement=f"not written: {error}")
+            return None
+        return statement.INTERVAL
 
     def _start_watching(self) -> None:
         with guard.swallow("pipeline.pause_file"):

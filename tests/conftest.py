@@ -91,7 +91,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     for name in list(os.environ):
         if name.startswith(("OTEL_", "AUMOS_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AUMOS_OTEL_STATE_DIR", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("AUMOS_OTEL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
 
 
 def leaked(before: set[threading.Thread]) -> list[threading.Thread]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,3 +164,23 @@ def test_the_page_has_its_port(nobody: int) -> None:
     assert taken["prometheus page"].grade == "warn"
     assert free["prometheus page"].grade == "ok"
     assert "prometheus page" not in examine(**quiet)
+
+
+def test_what_processes_left(collector: HTTPSink) -> None:
+    """The books of other processes are shown, those that lost something as a warning with the reason."""
+    code = (
+        "import aumos_otel as aumos\n"
+        "aumos.configure(service_name='left-behind', instrumentations=False, logs=False)\n"
+        "with aumos.span('work'): pass\n"
+    )
+    environ = dict(os.environ) | {"OTEL_METRICS_EXPORTER": "none"}
+    for endpoint in (collector.url, "http://127.0.0.1:9"):
+        environ["AUMOS_OTEL_ENDPOINT"] = endpoint
+        subprocess.run([sys.executable, "-c", code], env=environ, check=True, timeout=60)
+
+    said = {finding.grade: finding for finding in doctor.examine({}) if "(left-behind)" in finding.subject}
+
+    assert "emitted 1, delivered 1" in said["ok"].seen
+    assert "ended" in said["warn"].seen
+    assert "shutdown_deadline 1" in said["warn"].seen
+    assert said["warn"].remedy

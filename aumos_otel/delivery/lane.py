@@ -161,7 +161,10 @@ class Lane:
             pause = self._pause()
             if pause > 0:
                 return pause
-            self._attempt(self._hand[0])
+            with self.account.books.lock:
+                batch = self._hand[0] if self._hand else None
+            if batch is not None:  # none when the lane was closed meanwhile
+                self._attempt(batch)
         return None
 
     def _take(self) -> bool:
@@ -192,7 +195,8 @@ class Lane:
     def _attempt(self, batch: Batch) -> None:
         if self._paused():
             with self.account.books.lock:
-                self._drop(batch, attributes.AUMOS_OTEL_REASON_PAUSED)
+                if not self._abandoned:
+                    self._drop(batch, attributes.AUMOS_OTEL_REASON_PAUSED)
         else:
             self._send(batch)
         if batch.settled:

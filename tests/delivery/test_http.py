@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from google.protobuf.json_format import MessageToJson
 from servers.senders import spans
 from servers.sockets import Listener
 from servers.targets import http_target, soon
@@ -21,6 +22,7 @@ from aumos_otel.delivery import connection
 from aumos_otel.delivery.http import HTTPTransport
 from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.testing import OTLPSink, Reply
+from aumos_otel.testing.request import RESPONSES
 
 BODY = spans(1, 2, 3).SerializeToString()
 LARGE = spans(*range(200_000)).SerializeToString()  # more than the buffers of two sockets
@@ -125,7 +127,12 @@ def test_partial_success(
     signal_name: str, protocol: str, sink: OTLPSink, connect: Callable[..., HTTPTransport]
 ) -> None:
     """What an accepted request lost is counted, and told."""
-    sink.reply = Reply(rejected=7, message="too old")
+    kind, field = RESPONSES[signal_name]
+    answer = kind()
+    setattr(answer.partial_success, field, 7)
+    answer.partial_success.error_message = "too old"
+    body = MessageToJson(answer).encode() if protocol == "http/json" else answer.SerializeToString()
+    sink.reply = Reply(body=body)
 
     outcome = connect(sink.url, signal=signal_name, protocol=protocol).send(b"", soon())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from delivery.lanes import REFUSED, Bench, Receiver, parcel
+from delivery.lanes import ACCEPTED, PATIENCE, REFUSED, Bench, Receiver, parcel
 
 from aumos_otel.config import SpoolOptions
 from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
@@ -25,6 +25,7 @@ class Disk:
         monkeypatch.setattr(segment, "append", self.append)
 
     def append(self, *arguments: object) -> None:
+        """Append, or not."""
         if self.full:
             raise OSError(errno.ENOSPC, "no space left")
         self._append(*arguments)
@@ -64,7 +65,8 @@ def left_behind(process: Callable[[Receiver], Bench]) -> list[str]:
     """What the next process finds and sends."""
     bench = process(Receiver())
     bench.lane.start()
-    assert bench.close()
+    with bench.books.lock:
+        assert bench.books.moved.wait_for(lambda: bench.account.delivered and not bench.account.spooled, PATIENCE)
     bench.balance()
     return sorted(bench.receiver.taken)
 
@@ -123,17 +125,21 @@ def test_leaving_with_records_in_memory(process: Callable[[Receiver], Bench], di
 
 def test_leaving_when_the_disk_stays_full(process: Callable[[Receiver], Bench], disk: Disk) -> None:
     """What no disk takes is still sent in the time that is left, though what is on disk could not be at first."""
-    receiver = Receiver([REFUSED, REFUSED])
-    receiver.answering.clear()
+    receiver = Receiver([ACCEPTED, REFUSED, REFUSED])
     bench = process(receiver)
+    bench.emit([parcel("before")])
+    bench.settled()
+    receiver.answering.clear()
     bench.emit([parcel("on disk")])
     disk.full = True
     bench.emit([parcel(name) for name in names(3)])
-    threading.Timer(0.05, receiver.answering.set).start()
+    timer = threading.Timer(0.05, receiver.answering.set)
+    timer.start()
 
     assert bench.close() is True
 
-    assert bench.balance()["delivered"] == 4
+    timer.join()
+    assert bench.balance()["delivered"] == 5
 
 
 def test_leaving_when_nothing_is_left_to_do(process: Callable[[Receiver], Bench], disk: Disk) -> None:

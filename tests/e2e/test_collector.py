@@ -45,7 +45,7 @@ def collector_binary() -> Path:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_collector_receives_three_signals(
     protocol: str, compression: str, collector_binary: Path, tmp_path: Path

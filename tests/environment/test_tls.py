@@ -106,7 +106,7 @@ def test_no_certificate(protocol: str, secure: Sink, monkeypatch: pytest.MonkeyP
 
     telemetry.force_flush(0.01)
 
-    eventually(lambda: telemetry.status().state == "retrying")
+    eventually(lambda: telemetry.status().state == "degraded")
     assert secure.exports == []
     assert "certificate" in telemetry.status().destinations[0]["last_error"]
 

@@ -269,7 +269,7 @@ def test_timeout(variable: str, value: str, protocol: str, monkeypatch: pytest.M
         started = time.monotonic()
         eventually(lambda: telemetry.status().destinations[0]["retries"])
         assert time.monotonic() - started < 8  # the default time-out is 10 seconds
-        assert telemetry.status().state == "retrying"
+        assert telemetry.status().state == "degraded"
         sink.answering.set()
         testing.reset()
         assert len(sink.ids("traces")) == 1

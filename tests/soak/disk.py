@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import subprocess
 from pathlib import Path
 
@@ -65,4 +64,4 @@ class SmallDisk:
         if self.can_be_filled:
             subprocess.run(["umount", str(self._place)], check=True)
             self.can_be_filled = False
-            os.rmdir(self._place)
+            self._place.rmdir()

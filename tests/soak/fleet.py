@@ -122,4 +122,3 @@ class Fleet:
 
 def _has_ended(ledger: Path) -> bool:
     return ledger.exists() and '"ended": true' in ledger.read_text()
-

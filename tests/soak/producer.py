@@ -39,6 +39,7 @@ CHILD_EVENTS = 100
 CHILD_FLUSH = 3.0
 
 logger = logging.getLogger("soak")
+logger.addHandler(logging.NullHandler())  # else each record would go to stderr as well
 
 
 class Journal:

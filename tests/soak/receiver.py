@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from producer import COUNTER, SENDER
 
-from aumos_otel.testing import OTLPSink, Reply
-from aumos_otel.testing import records
+from aumos_otel.testing import OTLPSink, Reply, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +82,7 @@ class Receiver:
         if reply.takes and reply.reset != "unread":
             try:
                 body = request.body
-            except Exception:  # cut off; the sink refuses it
+            except Exception:  # noqa: BLE001 - cut off, in whatever way; the sink refuses it
                 return reply
             prompt = reply.accepts and reply.answers and not reply.reset and not reply.delay
             self._count(request, body, prompt=prompt and time.monotonic() - request.at < PROMPT)
