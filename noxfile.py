@@ -190,6 +190,12 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def soak(session: nox.Session) -> None:
+    """Send for half an hour while receiver, disk and processes fail: ``nox -s soak -- --seconds 1800 --seed 7``."""
+    tool(session, "python", "tests/soak/run.py", *session.posargs)
+
+
+@nox.session(python=False)
 def build(session: nox.Session) -> None:
     """Build sdist and wheel into dist/."""
     session.run("uv", "build", "--quiet", "--clear", external=True)

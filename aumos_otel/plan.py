@@ -255,8 +255,10 @@ def _destinations(
 
 def _completed(destination: Destination, environ: Mapping[str, str]) -> Destination:
     """Fill the option objects that a destination has of its own."""
-    own = {name: value for name, value in vars(destination).items() if isinstance(value, Options)}
-    return replace(destination, **{name: value.resolve(environ, {}, {}) for name, value in own.items()})
+    own: dict[str, Any] = {
+        name: value.resolve(environ, {}, {}) for name, value in vars(destination).items() if isinstance(value, Options)
+    }
+    return replace(destination, **own)
 
 
 def _is_named(destination: Destination) -> bool:

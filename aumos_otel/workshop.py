@@ -124,7 +124,8 @@ class Workshop:
             spool = Spool(options, self._service, way.name, books.signal, lost=account.lose, redacted=redacted)
             outbox = SpoolOutbox(account, spool, memory, limits)
         breaker = self._breakers.setdefault(way.name, Breaker())
-        lane = Lane(account, transport, outbox, breaker, self._patience(books.signal, seconds), self.paused)
+        patience = self._patience(books.signal, seconds)
+        lane = Lane(account, transport, outbox, breaker=breaker, patience=patience, paused=self.paused)
         return Exit(Selection(way.select, way.sampling), self._policy(way), lane)
 
     def _policy(self, way: Destination | None) -> Policy:

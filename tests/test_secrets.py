@@ -39,9 +39,10 @@ LINK = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
 def broken(text: str) -> BaseException:
     """An exception with the text in its message, and in the local names of its traceback."""
     try:
-        raise ValueError(text)
+        int(text, base=10)
     except ValueError as error:
-        return error
+        return ValueError(f"{text}: {error}").with_traceback(error.__traceback__)
+    return ValueError(text)
 
 
 def in_span(place: str, text: str) -> None:
@@ -154,7 +155,7 @@ def kept(spool: Path) -> bytes:
     after=st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_size=40),
 )
 def test_a_planted_secret_never_leaves(
-    telemetry: Telemetry, sink: HTTPSink, spool: Path, planted: str, place: Any, before: str, after: str
+    telemetry: Telemetry, sink: HTTPSink, spool: Path, *, planted: str, place: Any, before: str, after: str
 ) -> None:
     """Whatever the secret, wherever it stands, between whatever words: no byte of it is sent or written."""
     sink.exports.clear()

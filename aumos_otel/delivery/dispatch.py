@@ -11,6 +11,7 @@ from aumos_otel.semconv import attributes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aumos_otel.delivery.foreign import ExporterPreparation
     from aumos_otel.delivery.intake import IntakeLimits
     from aumos_otel.delivery.ledger import Books
     from aumos_otel.delivery.preparation import Exit, Preparation
@@ -33,7 +34,7 @@ class Dispatch(Generic[T]):
         self,
         books: Books,
         exits: Sequence[Exit],
-        preparation: Preparation[T],
+        preparation: Preparation[T] | ExporterPreparation[T],
         limits: IntakeLimits,
         budget: float,
     ) -> None:
@@ -56,7 +57,8 @@ class Dispatch(Generic[T]):
         """Send what has been handed over; False when ``deadline`` (monotonic seconds) came first."""
         if not self.intake.sync(deadline):
             return False
-        return all([lane.account.wait(deadline) for lane in self.lanes])
+        waited = [lane.account.wait(deadline) for lane in self.lanes]
+        return all(waited)
 
     def leave_by(self, deadline: float) -> None:
         """Set when `close` has to be done, in monotonic seconds."""
@@ -73,7 +75,9 @@ class Dispatch(Generic[T]):
         self.intake.abandon()
         for lane in self.lanes:
             lane.hurry(deadline)
-        self.all_sent = all([lane.close(deadline) for lane in self.lanes])
+        sent = [lane.close(deadline) for lane in self.lanes]
+        self.all_sent = all(sent)
+        self.preparation.close()
 
     def after_fork(self) -> None:
         """In a forked child: begin with empty books."""

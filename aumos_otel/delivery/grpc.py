@@ -85,6 +85,7 @@ class GRPCTransport:
         self._retryable: frozenset[str] = given.get("retryable_codes", RETRYABLE)
         self._metadata = tuple(given.get("headers", {}).items())
         self._lock = threading.Lock()
+        self._pid = os.getpid()
         self._channel: Any = None
         if target.tls:
             self._credentials()  # a file that cannot be read is told now, not with the first request
@@ -104,6 +105,8 @@ class GRPCTransport:
 
     def close(self) -> None:
         """Close the channel, or end the call that another thread waits for; the next `send` opens another."""
+        if self._pid != os.getpid():
+            return  # `start_over` is about to run
         if self._lock.acquire(blocking=False):
             try:
                 self._drop()
@@ -128,7 +131,8 @@ class GRPCTransport:
 
     def start_over(self) -> Any:
         """After a fork, in the child: forget the channel; returns it, because it must not be finalized here."""
-        inherited, self._channel, self._lock = self._channel, None, threading.Lock()
+        inherited, self._channel = self._channel, None
+        self._lock, self._pid = threading.Lock(), os.getpid()
         return inherited
 
     def _interrupt(self) -> None:

@@ -55,7 +55,8 @@ class Intake(Generic[T]):
         self._limits = limits
         self._worker = Worker(f"aumos-otel-{books.signal}", self._drain)
         self._refusal: str | None = None
-        self._empty()
+        self._queue = self._new_queue()
+        self._woken = False
 
     def put(self, item: T, size: int, *, valued: bool) -> None:
         """Take one record, or count why not; never waits for anything but the lock of the books."""
@@ -91,19 +92,19 @@ class Intake(Generic[T]):
         books = self._books
         with books.lock:
             left = self._queue.records
-            self._queue = Queue(self._limits.max_records, self._limits.max_bytes)
+            self._queue = self._new_queue()
             books.waiting -= left
             books.dropped[attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE] += left
         self._worker.stop()
 
     def after_fork(self) -> None:
         """In a forked child: what waited is the parent's."""
-        self._empty()
+        self._queue = self._new_queue()
+        self._woken = False
         self._worker.after_fork()
 
-    def _empty(self) -> None:
-        self._queue: Queue[T] = Queue(self._limits.max_records, self._limits.max_bytes)
-        self._woken = False
+    def _new_queue(self) -> Queue[T]:
+        return Queue(self._limits.max_records, self._limits.max_bytes)
 
     def _drain(self) -> float:
         """Prepare everything that waits; returns the seconds until the next look."""

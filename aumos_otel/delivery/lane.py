@@ -47,6 +47,7 @@ class Patience:
     Attributes:
         attempt: seconds for one attempt.
         batch: seconds for one batch with all its attempts; None: until its place in the outbox is needed.
+            What is on disk has the spool's own bounds instead.
     """
 
     attempt: float
@@ -70,6 +71,7 @@ class Lane:
         account: Account,
         transport: Transport,
         outbox: MemoryOutbox | SpoolOutbox,
+        *,
         breaker: Breaker,
         patience: Patience,
         paused: Callable[[], bool],
@@ -204,7 +206,7 @@ class Lane:
 
     def _send(self, batch: Batch) -> None:
         now, closing = time.monotonic(), self._closing
-        if batch.deadline is None and self._patience.batch is not None:
+        if batch.deadline is None and self._patience.batch is not None and not batch.spooled:
             batch.deadline = now + self._patience.batch
         end = now + min(self._patience.attempt, LONGEST_ATTEMPT)
         with self.account.books.lock:

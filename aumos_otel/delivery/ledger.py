@@ -1,6 +1,6 @@
-"""What became of every record, by signal and destination; at every moment
+"""What became of every record, by signal and destination.
 
-    emitted = delivered + sum(dropped by reason) + unconfirmed + spooled + queued
+At every moment ``emitted = delivered + sum(dropped by reason) + unconfirmed + spooled + queued``.
 
 A `Books` belongs to one signal and holds the lock under which records move from one column to
 another.  What happens before a record's destinations are known (it waits to be prepared, or is

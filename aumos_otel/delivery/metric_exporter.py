@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter, ObservableUpDownCounter, UpDownCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from aumos_otel.delivery.dispatch import Dispatch
+    from aumos_otel.delivery.preparation import Preparation
     from aumos_otel.delivery.record import MetricRecord
 
 logger = logging.getLogger("aumos_otel")
@@ -46,12 +47,13 @@ class DeliveryMetricExporter(MetricExporter):
         deltas = _preferred(environ, _TEMPORALITY, _DELTAS, "cumulative")
         histogram = _preferred(environ, _HISTOGRAM, _HISTOGRAMS, "explicit_bucket_histogram")
         kinds = (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter)
-        temporality = {
+        temporality: dict[type, AggregationTemporality] = {
             kind: AggregationTemporality.DELTA if kind in deltas else AggregationTemporality.CUMULATIVE
             for kind in kinds
         }
         super().__init__(preferred_temporality=temporality, preferred_aggregation={Histogram: histogram()})
         self._dispatch = dispatch
+        self._preparation = cast("Preparation[MetricRecord]", dispatch.preparation)
 
     def export(
         self,
@@ -62,7 +64,7 @@ class DeliveryMetricExporter(MetricExporter):
         """Prepare and queue every point."""
         with guard.swallow("delivery.metrics"):
             records, broken = metric_records(metrics_data)
-            self._dispatch.preparation.take(records, broken)
+            self._preparation.take(records, broken)
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

@@ -48,7 +48,7 @@ def to_protobuf(signal: Signal, line: bytes) -> bytes:
     """
     request, content = _request(signal), json.loads(line)
     if not isinstance(content, dict):
-        raise ValueError(f"not OTLP/JSON of {signal}")
+        raise ValueError(f"not OTLP/JSON of {signal}")  # noqa: TRY004 - the value of the line is wrong, not a type
     try:
         json_format.ParseDict(_with_ids(content, _base64), request, ignore_unknown_fields=True)
     except (json_format.ParseError, TypeError, AttributeError, RecursionError) as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from aumos_otel.delivery.record import MetricRecord
+from aumos_otel.delivery.record import LogRecord, MetricRecord, SpanRecord
 from aumos_otel.redaction import DROP, content
 from aumos_otel.redaction.policy import masking
 from aumos_otel.semconv import attributes
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.origin import Origin
     from aumos_otel.delivery.record import Record
     from aumos_otel.redaction.policy import Redactor
+
+R = TypeVar("R", bound=SpanRecord | LogRecord | MetricRecord)
 
 #: Origins whose redacted form is remembered.
 _MAX_ORIGINS: Final = 1024
@@ -49,13 +51,13 @@ class Policy:
     def _key(self) -> tuple[object, ...]:
         return self._wanted, self._captured, id(self._redactor)
 
-    def applied(self, record: Record) -> Record:
+    def applied(self, record: R) -> R:
         """A copy of ``record`` with what may leave.
 
         Raises:
             RedactionFailed: it cannot be redacted, and the profile fails closed.
         """
-        copy = record.copy()
+        copy = cast("R", record.copy())
         if len(self._clean) > _MAX_KNOWN:
             self._clean.clear()
         shrink = self._wanted != self._captured

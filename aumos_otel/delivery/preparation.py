@@ -103,6 +103,9 @@ class Preparation(Generic[T]):
             self._prepare(record, tally)
         self._hand_over(tally, count)
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     def _prepare(self, record: Record, tally: _Tally) -> None:
         if self._paused():
             tally.drop(self._exits, record.count, attributes.AUMOS_OTEL_REASON_PAUSED)

@@ -6,14 +6,14 @@ metric too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.delivery.record import LogRecord, MetricRecord, SpanRecord
 from aumos_otel.semconv import attributes
 
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aumos_otel.config import Selector
     from aumos_otel.delivery.record import Record
 

@@ -9,7 +9,7 @@ differs in nothing else.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import Status, StatusCode
@@ -31,6 +31,9 @@ else:
     Base = _compat.RecordedSpan
 
 
+_SITE: Final = "processors.adoption"
+
+
 class AdoptedSpan(Base):
     """A span of the SDK; what it is given is made plain before it is kept."""
 
@@ -38,19 +41,33 @@ class AdoptedSpan(Base):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute."""
-        super().set_attribute(key, value if type(value) in SCALARS else plain(value))
+        with guard.shield(_SITE):
+            super().set_attribute(key, value if type(value) in SCALARS else plain(value))
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes."""
-        super().set_attributes(plain_attributes(attributes))
+        with guard.shield(_SITE):
+            super().set_attributes(plain_attributes(attributes))
 
     def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
         """Add an event."""
-        super().add_event(name, plain_attributes(attributes), timestamp)
+        with guard.shield(_SITE):
+            super().add_event(name, plain_attributes(attributes), timestamp)
 
     def add_link(self, context: Any, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a link."""
-        super().add_link(context, plain_attributes(attributes))
+        with guard.shield(_SITE):
+            super().add_link(context, plain_attributes(attributes))
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Set the status."""
+        with guard.shield(_SITE):
+            super().set_status(status, description)
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span."""
+        with guard.shield(_SITE):
+            super().end(end_time)
 
     def record_exception(
         self,

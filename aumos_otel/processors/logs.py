@@ -6,7 +6,9 @@ import copy
 import time
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk.resources import Resource
 
 from aumos_otel import context, guard
 from aumos_otel.delivery.appraisal import appraise_log
@@ -64,7 +66,8 @@ class LogExportProcessor(LogRecordProcessor):
 def _frozen(data: ReadWriteLogRecord) -> ReadableLogRecord:
     """A copy that shares nothing that the caller, or a later processor, may change; nor the context, which may be large."""
     record = copy.copy(data.log_record)
-    record.context = None
+    record.context = Context()
     if record.body is not None and type(record.body) not in _IMMUTABLE:
         record.body = clean(record.body)
-    return ReadableLogRecord(record, data.resource, data.instrumentation_scope, data.limits)
+    resource = data.resource or Resource.get_empty()
+    return ReadableLogRecord(record, resource, data.instrumentation_scope, data.limits)

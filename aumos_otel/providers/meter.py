@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics import (
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
 from aumos_otel import _compat, guard
+from aumos_otel.providers.instruments import guarded_meter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,8 @@ class QuietMeterProvider(MeterProvider):
         """The meter of an instrumentation scope; after the end, one that does nothing."""
         if self._over:
             return NoOpMeter(name, version, schema_url)
-        return super().get_meter(name, version, schema_url, attributes)
+        meter: Meter = guarded_meter(super().get_meter(name, version, schema_url, attributes))
+        return meter
 
 
 def build(

@@ -52,7 +52,9 @@ class GuardedTracer(Tracer):
             return super().start_span(
                 name, context, kind, plain, links, start_time, record_exception, set_status_on_exception
             )
-        return trace.NonRecordingSpan(trace.get_current_span(context).get_span_context())
+        with guard.shield("providers.tracer.start_span"):
+            return trace.NonRecordingSpan(trace.get_current_span(context).get_span_context())
+        return trace.INVALID_SPAN
 
 
 class GuardedTracerProvider(TracerProvider):

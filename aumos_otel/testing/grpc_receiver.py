@@ -95,7 +95,8 @@ class GRPCReceiver:
 
 def _send(request: Request, reply: Reply, context: Any) -> Any:
     ended = threading.Event()
-    context.add_callback(ended.set)  # the sender gave up, or the server stops
+    if not context.add_callback(ended.set):  # it is called when the sender gives up, or the server stops
+        ended.set()  # that has happened before
     if not reply.answers:
         ended.wait()
     elif reply.delay:

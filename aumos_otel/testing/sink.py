@@ -230,7 +230,9 @@ class OTLPSink:
             return Reply(415, message=f"content encoding {request.encoding} is not taken")
         try:
             if self._max_body is not None and len(request.content) > self._max_body:
-                return Reply(413, message=f"more than {self._max_body} bytes")
+                # The words of gRPC's own limit, by which senders know it from a rate limit.
+                size = len(request.content)
+                return Reply(413, message=f"Received message larger than max ({size} vs. {self._max_body})")
             request.body  # noqa: B018 - decodes it
         except Exception as error:  # noqa: BLE001 - a sender may send anything
             return Reply(400, message=f"not a request for {request.signal}: {type(error).__name__}: {error}")

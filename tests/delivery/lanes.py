@@ -40,6 +40,7 @@ class Receiver:
         self.arrived = threading.Semaphore(0)
 
     def send(self, body: bytes, deadline: float) -> Outcome:
+        """Answer from the script; an attempt that is not answered by the deadline is late."""
         self.attempts += 1
         self.arrived.release()
         if not self.answering.wait(max(0.0, deadline - time.monotonic())):
@@ -77,7 +78,14 @@ class Bench:
         self.paused = False
         breaker = Breaker(pause=lambda _failures, _asked: 0.0)
         patience = {"attempt": PATIENCE} | patience
-        self.lane = Lane(self.account, receiver, self.outbox, breaker, Patience(**patience), lambda: self.paused)
+        self.lane = Lane(
+            self.account,
+            receiver,
+            self.outbox,
+            breaker=breaker,
+            patience=Patience(**patience),
+            paused=lambda: self.paused,
+        )
 
     def emit(self, parcels: Sequence[Parcel], store: Callable[[Sequence[Parcel]], object] | None = None) -> None:
         """Hand prepared records over, as `Preparation` does."""

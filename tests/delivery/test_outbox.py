@@ -11,6 +11,8 @@ import pytest
 from delivery.lanes import ACCEPTED, PATIENCE, REFUSED, Bench, Receiver, parcel
 
 from aumos_otel.config import SpoolOptions
+from aumos_otel.delivery import backoff
+from aumos_otel.delivery.lane import Patience
 from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
 from aumos_otel.spool import segment
 from aumos_otel.spool.spool import Spool
@@ -105,6 +107,18 @@ def test_what_the_disk_did_not_take_follows(process: Callable[[Receiver], Bench]
     assert (book["queued"], book["queue_bytes"], book["spooled"]) == (0, 0, 27)
     assert bench.close(0.05) is False
     assert left_behind(process) == sorted([*names(25), "last", "underway"])
+
+
+def test_a_time_for_the_whole_batch(process: Callable[[Receiver], Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time for one batch, which is over, gives up nothing that is on disk."""
+    monkeypatch.setattr(backoff, "delay", lambda _attempts, _asked=None: 0.0)
+    bench = process(Receiver([REFUSED] * 20))
+    bench.lane._patience = Patience(PATIENCE, batch=0.0)
+
+    bench.emit([parcel(name) for name in names(3)])
+
+    book = bench.settled()
+    assert (book["delivered"], book["dropped"], book["retries"]) == (3, {}, 20)
 
 
 def test_leaving_with_records_in_memory(process: Callable[[Receiver], Bench], disk: Disk) -> None:

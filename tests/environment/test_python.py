@@ -126,11 +126,12 @@ def test_an_unknown_provider(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
 def test_context(variable: str, plugin: Callable[..., Path]) -> None:
     """Context is kept by the implementation that a package registers under the name."""
     directory = plugin(
+        "import threading\n"
         "from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext\n"
         "class Counting(ContextVarsRuntimeContext):\n"
         "    attached = 0\n"
         "    def attach(self, context):\n"
-        "        Counting.attached += 1\n"
+        "        Counting.attached += threading.current_thread() is threading.main_thread()\n"
         "        return super().attach(context)\n",
         opentelemetry_context="counting = Counting",
     )

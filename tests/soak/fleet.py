@@ -21,6 +21,7 @@ class Fleet:
 
     Args:
         endpoint: where they send.
+        protocol: how they send.
         spool: where they spool.
         notes: where they leave journals and ledgers.
         rate: spans a second of each.
@@ -32,8 +33,8 @@ class Fleet:
         troubles: what should not have happened, one line each.
     """
 
-    def __init__(self, endpoint: str, spool: Path, notes: Path, rate: float, places: int) -> None:
-        self._common = [endpoint, str(spool), str(notes)]
+    def __init__(self, endpoint: str, protocol: str, spool: Path, notes: Path, rate: float, places: int) -> None:
+        self._common = [endpoint, protocol, str(spool), str(notes)]
         self._notes = notes
         self._rate = rate
         self._lock = threading.Lock()

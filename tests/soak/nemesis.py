@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from disk import SmallDisk
-from fleet import Fleet
-from receiver import Receiver
+from soak.disk import SmallDisk
+from soak.fleet import Fleet
+from soak.receiver import Receiver
 
 #: Faults of the receiver, with the seconds that they last.
 RECEIVER = {

@@ -163,7 +163,14 @@ def configure(arguments: argparse.Namespace) -> aumos.Telemetry:
     return aumos.configure(
         service_name=SERVICE,
         resource_attributes={"service.instance.id": arguments.name},
-        destinations=[aumos.OTLP(endpoint=arguments.endpoint, headers={SENDER: arguments.name}, timeout=5.0)],
+        destinations=[
+            aumos.OTLP(
+                endpoint=arguments.endpoint,
+                protocol=arguments.protocol,
+                headers={SENDER: arguments.name},
+                timeout=5.0,
+            )
+        ],
         spool=SpoolOptions(
             enabled=True, directory=str(arguments.spool), max_bytes=SPOOL_BYTES, min_free=arguments.min_free
         ),
@@ -176,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("endpoint")
+    parser.add_argument("protocol")
     parser.add_argument("spool", type=Path)
     parser.add_argument("notes", type=Path)
     parser.add_argument("--rate", type=float, default=200.0, help="spans a second")

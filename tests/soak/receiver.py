@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from producer import COUNTER, SENDER
+from soak.producer import COUNTER, SENDER
 
 from aumos_otel.testing import OTLPSink, Reply, records
 
@@ -42,14 +42,22 @@ MOODS: dict[str, tuple[float, tuple[Reply, ...]]] = {
 class Receiver:
     """An `OTLPSink` with moods.
 
+    Args:
+        seed: the same seed draws the same answers, in the order of the requests.
+        protocol: ``http/protobuf``, ``http/json`` or ``grpc``.
+
     Attributes:
         answered: records that were taken with a prompt answer, by sender and signal.
         uncertain: records that were taken, but whose sender may not know.
         units: the highest value of the load's counter, by service instance.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.sink = OTLPSink(script=self._decide, light=True)
+    def __init__(self, seed: int, protocol: str) -> None:
+        self.sink = OTLPSink(
+            protocol="grpc" if protocol == "grpc" else "http",
+            script=self._decide,
+            light=True,
+        )
         self.answered: Counter[tuple[str, str]] = Counter()
         self.uncertain: Counter[tuple[str, str]] = Counter()
         self.units: dict[str, int] = {}

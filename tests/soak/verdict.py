@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from receiver import Receiver
+from soak.receiver import Receiver
 
 SIGNALS = ("traces", "logs")
 #: Nanoseconds before SIGKILL in which what was emitted may not be on disk yet.
@@ -60,7 +60,6 @@ class Verdict:
         rows: by signal.
         wrong: what does not agree, one line each.
         rss: the most memory that a process took, in bytes.
-        swallowed: errors that the guard swallowed, by site.
     """
 
     def __init__(self, notes: Path, receiver: Receiver, killed: Mapping[str, int]) -> None:
@@ -70,7 +69,6 @@ class Verdict:
         self.rows = {signal: Row() for signal in SIGNALS}
         self.wrong: list[str] = []
         self.rss = max(ledger["rss"] for ledger in self._ledgers.values())
-        self.swallowed: Counter[str] = Counter()
         self._read_journals(notes)
         self._read_ledgers()
         self._check_families()
@@ -108,7 +106,7 @@ class Verdict:
 
     def _read_ledgers(self) -> None:
         for name, ledger in self._ledgers.items():
-            self.swallowed.update(ledger["guard"])
+            self.wrong += [f"{name}: {count} errors swallowed at {site}" for site, count in ledger["guard"].items()]
             if not ledger["ended"] and name not in self._killed:
                 self.wrong.append(f"{name}: it left no last ledger")
             for signal, account in ledger["accounts"].items():
