@@ -84,37 +84,8 @@ def configure(
     >>> telemetry is aumos.configure(service_name="docs")
     True
     """
-    arguments = {
-        "service_name": service_name,
-        "service_version": service_version,
-        "service_namespace": service_namespace,
-        "environment": environment,
-        "product": product,
-        "tier": tier,
-        "phase": phase,
-        "resource_attributes": resource_attributes,
-        "destinations": destinations,
-        "sampling": sampling,
-        "llm": llm,
-        "metrics": metrics,
-        "logs": logs,
-        "console": console,
-        "redaction": redaction,
-        "spool": spool,
-        "propagation": propagation,
-        "identity": identity,
-        "instrumentations": instrumentations,
-        "propagators": propagators,
-        "baggage_hosts": baggage_hosts,
-        "span_processors": span_processors,
-        "log_record_processors": log_record_processors,
-        "enabled": enabled,
-        "shutdown_timeout": shutdown_timeout,
-        "handle_signals": handle_signals,
-        "pause_signal": pause_signal,
-        "pause_file": pause_file,
-        **unknown,
-    }
+    arguments = dict(locals())  # nothing but the arguments is there yet
+    arguments |= arguments.pop("unknown")
     return _configure({name: value for name, value in arguments.items() if value is not None}, zero_code=False)
 
 

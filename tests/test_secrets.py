@@ -159,6 +159,7 @@ def test_a_planted_secret_never_leaves(
 ) -> None:
     """Whatever the secret, wherever it stands, between whatever words: no byte of it is sent or written."""
     sink.exports.clear()
+    swallowed = telemetry.status().guard
     put, where = place
 
     put(where, f"{before} {planted} {after}")
@@ -173,7 +174,7 @@ def test_a_planted_secret_never_leaves(
     for form in forms:
         assert form.encode() not in sent, where
         assert form.encode() not in written, where
-    assert telemetry.status().guard == {} or set(telemetry.status().guard) <= {"delivery.outbox"}
+    assert telemetry.status().guard == swallowed
 
 
 def test_the_check_can_fail(sink: HTTPSink, spool: Path, telemetry: Telemetry) -> None:

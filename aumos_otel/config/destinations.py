@@ -166,8 +166,8 @@ class OTLPFile(Destination):
     It may be shared by several processes of one machine.
 
     >>> from aumos_otel import OTLPFile
-    >>> OTLPFile(path="telemetry.jsonl").backups
-    3
+    >>> OTLPFile(path="telemetry.jsonl", backups=5).backups
+    5
     """
 
     prefix: ClassVar[str] = "otlp_file"

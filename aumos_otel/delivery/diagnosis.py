@@ -63,7 +63,7 @@ def _certificate(error: ssl.SSLCertVerificationError, peer: str) -> str:
 
 
 def _tls(error: ssl.SSLError, peer: str) -> str:
-    reason = error.reason or ""
+    reason: str = getattr(error, "reason", None) or ""  # OpenSSL gives none where the peer just hung up
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
         return f"{peer}: it does not speak TLS; use http:// if that is meant"
     if "CERTIFICATE" in reason and "ALERT" in reason:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from servers.senders import spans
 from servers.targets import soon
 
+from aumos_otel import guard
 from aumos_otel.config import OTLPFile
 from aumos_otel.delivery import otlp_json
 from aumos_otel.delivery.file import FileTransport
@@ -206,6 +207,7 @@ sys.path.insert(0, {tests!r})
 from servers.senders import spans
 from servers.targets import soon
 from pathlib import Path
+from aumos_otel import guard
 from aumos_otel.config import OTLPFile
 from aumos_otel.delivery.file import FileTransport
 written = FileTransport("traces", OTLPFile(path={path!r}, max_bytes=20_000, backups=1000).resolve({{}}, {{}}, {{}}))
@@ -236,3 +238,27 @@ def test_several_writers(tmp_path: Path) -> None:
     assert sorted(numbers(*files)) == list(range(800))
     assert len(files) > 3
     assert max(path.stat().st_size for path in files) <= 20_000
+
+
+def test_a_defect_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong inside is an outcome."""
+    written = transport(tmp_path / "t.jsonl")
+    monkeypatch.setattr(otlp_json, "from_protobuf", lambda *_arguments: 1 / 0)
+    strict = guard.set_strict(False)
+    try:
+        outcome = written.send(BODY, soon())
+    finally:
+        guard.set_strict(strict)
+
+    assert outcome.kind == "retry"
+
+
+def test_a_file_behind_a_link(tmp_path: Path) -> None:
+    """A link to a file is followed; rotation renames the link's own name."""
+    (tmp_path / "volume").mkdir()
+    file = tmp_path / "t.jsonl"
+    file.symlink_to(tmp_path / "volume" / "t.jsonl")
+
+    assert transport(file).send(spans(1).SerializeToString(), soon()).kind == "accepted"
+
+    assert numbers(tmp_path / "volume" / "t.jsonl") == [1]

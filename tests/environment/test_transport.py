@@ -17,7 +17,7 @@ from servers.work import configure, emit, emit_and_flush, eventually
 from aumos_otel import OTLP, ConfigError, testing
 
 SIGNALS = ("traces", "metrics", "logs")
-SINKS = {"http/protobuf": HTTPSink, "grpc": GRPCSink}
+SINKS = {"http/protobuf": HTTPSink, "http/json": HTTPSink, "grpc": GRPCSink}
 PROTOCOLS = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 
 
@@ -72,7 +72,7 @@ def test_endpoint_of_one_signal(
     assert {export.signal for export in collector.exports} == set(SIGNALS) - {signal}
 
 
-@PROTOCOLS
+@pytest.mark.parametrize("protocol", SINKS)
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_PROTOCOL"])
 def test_protocol(variable: str, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All three signals arrive over the protocol that is named."""
@@ -152,7 +152,7 @@ def test_headers_of_a_destination(protocol: str, other: HTTPSink, monkeypatch: p
     assert not [export for export in sink.exports if "authorization" in export.headers]
 
 
-@pytest.mark.parametrize("value", ["gzip", "deflate", "none", ""])
+@pytest.mark.parametrize("value", ["gzip", "deflate", "zstd", "none", ""])
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_COMPRESSION"])
 def test_compression(variable: str, value: str, collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests over HTTP are compressed as asked for, none by default."""

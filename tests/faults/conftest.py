@@ -79,7 +79,8 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Runs a script as a service of its own and returns what it reported.
 
     The script finds ``configure(**options)``, which sends to ``endpoint``, and ``report(telemetry, **more)``,
-    which prints the books by signal; the last line that it prints is returned.  It has 20 seconds.
+    which prints the books by signal; the last line that it prints is returned.  It has 20 seconds;
+    ``quiet`` says that it must not print an error.
     """
 
     def run(
@@ -88,6 +89,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         *,
         environment: dict[str, str] | None = None,
         expected_code: int = 0,
+        quiet: bool = False,
         **otlp_options: Any,
     ) -> dict[str, Any]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AUMOS_"))}
@@ -105,6 +107,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         except subprocess.TimeoutExpired as hang:
             pytest.fail(f"the service hangs: {hang.stderr!r}")
         assert ran.returncode == expected_code, ran.stderr
+        assert not (quiet and ran.stderr), ran.stderr
         return json.loads(ran.stdout.splitlines()[-1])
 
     return run

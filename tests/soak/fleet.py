@@ -33,7 +33,7 @@ class Fleet:
         troubles: what should not have happened, one line each.
     """
 
-    def __init__(self, endpoint: str, protocol: str, spool: Path, notes: Path, rate: float, places: int) -> None:
+    def __init__(self, endpoint: str, protocol: str, spool: Path, notes: Path, *, rate: float, places: int) -> None:
         self._common = [endpoint, protocol, str(spool), str(notes)]
         self._notes = notes
         self._rate = rate

@@ -58,7 +58,7 @@ def soak(arguments: argparse.Namespace, place: Path, disk: SmallDisk) -> int:
     notes.mkdir()
     receiver = Receiver(arguments.seed, arguments.protocol)
     with receiver.sink as sink:
-        fleet = Fleet(sink.url, arguments.protocol, disk.spool, notes, arguments.rate, arguments.producers)
+        fleet = Fleet(sink.url, arguments.protocol, disk.spool, notes, rate=arguments.rate, places=arguments.producers)
         nemesis = Nemesis(receiver, fleet, disk, tell)
         end = time.monotonic() + arguments.seconds
         try:
