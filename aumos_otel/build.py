@@ -17,6 +17,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import AlwaysRecordSampler
 
 from aumos_otel import _compat, destinations, guard, instrumentation, resource
 from aumos_otel._internal.values import log_level
@@ -215,6 +216,8 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     plan, current = site.plan, trace.get_tracer_provider()
     exporting = exits.spans
     extra = plan.scalars.span_processors
+    if extra:  # they are shown every span, also one that will not be exported: what they count is exact
+        sampler = AlwaysRecordSampler(sampler)
     border = Border.of(plan.propagation, plan.scalars.baggage_hosts)
     if isinstance(current, TracerProvider):
         tracer_provider.attach(current, exporting, extra, border)

@@ -149,8 +149,10 @@ class Telemetry:
         elif self._wiring.switch.paused:
             worst = "paused"
         state: Any = self._wiring.description.get("state", worst)
-        counts, swallowed = self._wiring.llm_counts(), guard.swallowed()
-        return Status(state, self._wiring.instance, self._since, destinations, counts, swallowed)
+        counts: Mapping[str, int] = {}
+        with guard.swallow("pipeline.status"):  # loads a module, which a process without descriptors cannot
+            counts = self._wiring.llm_counts()
+        return Status(state, self._wiring.instance, self._since, destinations, counts, guard.swallowed())
 
     def describe(self) -> dict[str, Any]:
         """What was set up and where each value came from; plain data, no secrets."""
@@ -191,7 +193,8 @@ class Telemetry:
         return max(0.0, self._wiring.shutdown_timeout - self._spent)
 
     def _flushes(self, timeout: float) -> list[Callable[[], object]]:
-        return [_bound(part.flush, timeout) for part in self._wiring.parts]
+        deadline = time.monotonic() + timeout
+        return [_bound(part.flush, deadline) for part in self._wiring.parts]
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush and stop everything within ``timeout`` seconds (default: the configured budget); once.
@@ -209,7 +212,8 @@ class Telemetry:
         for undo in self._wiring.teardown:
             with guard.swallow("pipeline.teardown"):
                 undo()
-        done = self._crew.run([_bound(part.shutdown, budget) for part in self._wiring.parts], budget)
+        deadline = time.monotonic() + budget
+        done = self._crew.run([_bound(part.shutdown, deadline) for part in self._wiring.parts], budget)
         self._crew.dismiss()
         self._state_accounts()
         self._statements.stop()
@@ -280,5 +284,6 @@ class Telemetry:
                 return
 
 
-def _bound(job: Callable[[float], object], timeout: float) -> Callable[[], object]:
-    return lambda: job(timeout)
+def _bound(job: Callable[[float], object], deadline: float) -> Callable[[], object]:
+    """The job with the time that is left when it begins; ``deadline`` is in monotonic seconds."""
+    return lambda: job(max(0.0, deadline - time.monotonic()))

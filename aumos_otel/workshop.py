@@ -82,10 +82,7 @@ class Workshop:
         encode = partial(parcels_of, limits=DEFAULT, max_bytes=MAX_BYTES)
         preparation = Preparation(books, exits, _READERS[signal], encode, self.paused)
         spooled = any(self._spool_options(way).enabled for way, _ in ways)
-        dispatch = self._forkable(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
-        if spooled:
-            dispatch.start()
-        return dispatch
+        return self._forkable(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
 
     def exporter_dispatch(self, signal: Signal, name: str, exporter: Any) -> Dispatch[Any]:
         """The delivery of spans or log records through an exporter of another package."""

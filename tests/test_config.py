@@ -16,11 +16,31 @@ from aumos_otel import (
     LLMOptions,
     LogsOptions,
     MetricsOptions,
+    OTLPFile,
+    PropagationOptions,
+    RedactionOptions,
     SamplingOptions,
+    Selector,
+    SpoolOptions,
+    TailSampling,
     config,
 )
 
-KINDS = [OTLP, SamplingOptions, LLMOptions, MetricsOptions, LogsOptions, ConsoleOptions, config.Identity]
+KINDS = [
+    OTLP,
+    OTLPFile,
+    Selector,
+    SpoolOptions,
+    SamplingOptions,
+    TailSampling,
+    PropagationOptions,
+    RedactionOptions,
+    LLMOptions,
+    MetricsOptions,
+    LogsOptions,
+    ConsoleOptions,
+    config.Identity,
+]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +60,20 @@ KINDS = [OTLP, SamplingOptions, LLMOptions, MetricsOptions, LogsOptions, Console
         (OTLP, {"compression": "brotli"}, "otlp.compression"),
         (OTLP, {"certificate": "/nowhere/ca.pem"}, "otlp.certificate"),
         (OTLP, {"name": " "}, "otlp.name"),
+        (OTLP, {"select": {"tenants": ["acme"]}}, "otlp.select"),
+        (OTLP, {"redaction": "mask"}, "otlp.redaction"),
+        (OTLP, {"redaction": SpoolOptions()}, "otlp.redaction"),
+        (OTLP, {"spool": "/var/spool"}, "otlp.spool"),
+        (OTLP, {"sampling": 2}, "otlp.sampling"),
+        (OTLP, {"content": "some"}, "otlp.content"),
+        (OTLP, {"queue_bytes": 1}, "otlp.queue_bytes"),
+        (OTLPFile, {"backups": -1}, "otlp_file.backups"),
+        (Selector, {"severity": "loud"}, "select.severity"),
+        (SpoolOptions, {"fsync": "never"}, "spool.fsync"),
+        (RedactionOptions, {"secrets": "show"}, "redaction.secrets"),
+        (TailSampling, {"ratio": 2}, "tail.ratio"),
+        (PropagationOptions, {"traceparent_hosts": ["http://x"]}, "propagation.traceparent_hosts"),
+        (SamplingOptions, {"tail": 0.1}, "sampling.tail"),
         (SamplingOptions, {"ratio": 1.5}, "sampling.ratio"),
         (SamplingOptions, {"ratio": -0.1}, "sampling.ratio"),
         (SamplingOptions, {"ratio": "half"}, "sampling.ratio"),
@@ -74,6 +108,8 @@ def test_a_wrong_value(kind: type, given: dict[str, Any], subject: str) -> None:
     ("kind", "given", "near"),
     [
         (OTLP, "endpont", "endpoint"),
+        (OTLPFile, "backup", "backups"),
+        (TailSampling, "error", "errors"),
         (SamplingOptions, "ration", "ratio"),
         (LLMOptions, "contents", "content"),
         (MetricsOptions, "promethius", "prometheus"),
@@ -96,6 +132,9 @@ def test_an_unknown_option(kind: type, given: str, near: str) -> None:
         (OTLP, {"endpoint": " collector:4317 "}, {"endpoint": "collector:4317"}),
         (OTLP, {"headers": {"X-Team": "red"}}, {"headers": {"x-team": "red"}}),
         (OTLP, {"protocol": "GRPC"}, {"protocol": "grpc"}),
+        (OTLP, {"spool": True}, {"spool": SpoolOptions(enabled=True)}),
+        (SamplingOptions, {"tail": {"ratio": 0.5}}, {"tail": TailSampling(ratio=0.5)}),
+        (Selector, {"severity": "WARNING"}, {"severity": 30}),
         (OTLP, {"endpoint": None}, {"endpoint": None}),
         (SamplingOptions, {"ratio": "0.25"}, {"ratio": 0.25}),
         (MetricsOptions, {"prometheus_port": "9464"}, {"prometheus_port": 9464}),
@@ -207,4 +246,6 @@ def test_explain_hides_secrets() -> None:
     assert rows["otlp.endpoint"]["source"] == "argument"
     assert rows["otlp.name"]["source"] == "default"
     assert "hush" not in repr(rows)
+    assert "hush" not in repr(options)
+    assert "hush" not in repr(RedactionOptions(hash_key="hush"))
     assert "hush" not in repr(ConfigError("x", seen="(hidden)", expected="", remedy=""))

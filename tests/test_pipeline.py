@@ -75,8 +75,9 @@ def test_flush_says_when_records_were_lost(collector: HTTPSink) -> None:
     assert spans["last_error"]
 
 
-def test_a_loss_before_the_flush_is_told_once(collector: HTTPSink) -> None:
+def test_a_loss_before_the_flush_is_told_once(collector: HTTPSink, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was lost while nobody flushed makes the next force_flush() False, and that one alone."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
     collector.status = 400
     telemetry = configure(metrics=False, logs=False)
     trace.get_tracer("tests").start_span("work").end()

@@ -7,7 +7,22 @@ from typing import Any
 
 import pytest
 
-from aumos_otel import OTLP, ConfigError, ConsoleOptions, LLMOptions, LogsOptions, MetricsOptions, SamplingOptions, plan
+from aumos_otel import (
+    OTLP,
+    ConfigError,
+    ConsoleOptions,
+    LLMOptions,
+    LogsOptions,
+    MetricsOptions,
+    OTLPFile,
+    PropagationOptions,
+    RedactionOptions,
+    SamplingOptions,
+    Selector,
+    SpoolOptions,
+    TailSampling,
+    plan,
+)
 
 
 def resolve(environ: dict[str, str] | None = None, **given: Any) -> plan.Plan:
@@ -34,6 +49,9 @@ def test_nothing_given() -> None:
         ("llm", LLMOptions(content="hash")),
         ("metrics", MetricsOptions(prometheus=True)),
         ("logs", LogsOptions(level="INFO")),
+        ("redaction", RedactionOptions(personal="mask")),
+        ("spool", SpoolOptions(enabled=True)),
+        ("propagation", PropagationOptions(edge=True)),
         ("console", ConsoleOptions(logs=False)),
     ],
 )
@@ -46,7 +64,7 @@ def test_option_objects(name: str, value: Any) -> None:
     assert "unset" not in repr(section)
 
 
-@pytest.mark.parametrize("name", ["llm", "metrics", "logs", "console"])
+@pytest.mark.parametrize("name", ["llm", "metrics", "logs", "console", "redaction"])
 def test_false_switches_off(name: str) -> None:
     """False switches a concern off; True is the same as its defaults."""
     assert getattr(resolve(**{name: False}), name) is None
@@ -188,3 +206,60 @@ def test_sections_are_what_is_in_force() -> None:
 
     ours = ["Identity", "OTLP", "SamplingOptions", "PropagationOptions", "RedactionOptions", "SpoolOptions"]
     assert names == [*ours, "MetricsOptions", "LogsOptions", "ConsoleOptions"]
+
+
+def test_options_inside_of_options_are_filled() -> None:
+    """The option objects that a destination or the sampling has of its own have all their fields filled, too."""
+    given = OTLP(select=Selector(tenants=["acme"]), redaction=RedactionOptions(personal="mask"), spool=True)
+
+    wanted = resolve(
+        {"AUMOS_OTEL_SPOOL_DIR": "/var/spool/aumos"},
+        destinations=[given, OTLPFile(path="telemetry.jsonl")],
+        sampling=SamplingOptions(tail=TailSampling(ratio=0.5)),
+    )
+
+    assert "unset" not in repr(wanted)
+    assert wanted.destinations[0].spool.directory == "/var/spool/aumos"
+    assert [destination.name for destination in wanted.destinations] == ["otlp", "file"]
+
+
+def test_spool_is_a_flag_or_options() -> None:
+    """The spool is off unless it is asked for, by a bool or by its options; both spellings mean the same."""
+    assert resolve().spool.enabled is False
+    assert resolve(spool=True).spool == resolve(spool=SpoolOptions(enabled=True)).spool
+    with pytest.raises(ConfigError, match="or a bool"):
+        resolve(spool="/var/spool")
+
+
+def test_a_file_is_a_named_destination(tmp_path: Path) -> None:
+    """Beside OTEL_CONFIG_FILE a destination that says itself where it leads is used."""
+    file = tmp_path / "otel.yaml"
+    file.write_text('file_format: "1.0"\n')
+
+    wanted = resolve({"OTEL_CONFIG_FILE": str(file)}, destinations=[OTLPFile(path=str(tmp_path / "out.jsonl"))])
+
+    assert set(wanted.exporters.values()) == {("otlp",)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "llm", "contents", "captured"),
+    [
+        ({}, LLMOptions(), {"a": "none", "b": "full"}, "full"),
+        ({}, LLMOptions(content="hash"), {"a": "hash", "b": "full"}, "full"),
+        (
+            {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "NO_CONTENT"},
+            LLMOptions(content="full"),
+            {"a": "none", "b": "none"},
+            "none",
+        ),
+        ({}, False, {}, None),
+    ],
+)
+def test_content_by_destination(
+    environ: dict[str, str], llm: Any, contents: dict[str, str], captured: str | None
+) -> None:
+    """Each destination has its level, captured is the most of them, and an explicit NO_CONTENT is everybody's ceiling."""
+    wanted = resolve(environ, llm=llm, destinations=[OTLP(name="a"), OTLP(name="b", content="full")])
+
+    assert wanted.contents == contents
+    assert (None if wanted.llm is None else wanted.llm.content) == captured

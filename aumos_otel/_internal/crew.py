@@ -33,13 +33,18 @@ class Crew:
         forking.in_child(self._start_over)
 
     def run(self, jobs: Sequence[Callable[[], object]], timeout: float) -> bool:
-        """Run ``jobs`` side by side; True when all of them ended within ``timeout`` seconds and returned no False."""
+        """Run ``jobs`` side by side; True when all of them ended within ``timeout`` seconds and returned no False.
+
+        Where no thread is to be had they run here, one after the other, unless the caller does not wait at all.
+        """
         deadline = time.monotonic() + timeout
         self._hire(len(jobs))
-        if not self._threads:
-            return not jobs
         results: list[bool] = []
         finished = [threading.Event() for _ in jobs]
+        if not self._threads:
+            for job, event in zip(jobs if timeout > 0 else (), finished, strict=False):
+                _report(job, results, event)()
+            return len(results) == len(jobs) and all(results)
         for job, event in zip(jobs, finished, strict=True):
             self._jobs.put(_report(job, results, event))
         in_time = [event.wait(max(0.0, deadline - time.monotonic())) for event in finished]

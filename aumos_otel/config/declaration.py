@@ -26,9 +26,9 @@ UNSET = _Unset()
 
 
 def option(default: Any, *variables: str, parse: Parser, doc: str, secret: bool = False) -> Any:
-    """Declare one option: default, variables in order of precedence, check and meaning."""
+    """Declare one option: default, variables in order of precedence, check and meaning; a secret is never printed."""
     metadata = {"default": default, "variables": variables, "parse": parse, "doc": doc, "secret": secret}
-    return field(default=cast("Any", UNSET), metadata=metadata)
+    return field(default=cast("Any", UNSET), metadata=metadata, repr=not secret)
 
 
 class Options:

@@ -53,7 +53,7 @@ class Intake(Generic[T]):
         self._books = books
         self._prepare = prepare
         self._limits = limits
-        self._worker = Worker(f"aumos-otel-{books.signal}", self._drain)
+        self._worker = Worker(f"aumos-otel-{books.signal}", self._drain, limits.delay)
         self._refusal: str | None = None
         self._queue = self._new_queue()
         self._woken = False

@@ -22,11 +22,18 @@ START_INTERVAL: Final = 1.0
 
 
 class Worker:
-    """Calls ``work`` whenever it is woken, and again after the seconds that ``work`` returned (None: when woken)."""
+    """Calls ``work`` whenever it is woken, and again after the seconds that ``work`` returned (None: when woken).
 
-    def __init__(self, name: str, work: Callable[[], float | None]) -> None:
+    Args:
+        name: of the thread.
+        work: what is to be done.
+        first: seconds from the start of the thread to the first call, unless it is woken before.
+    """
+
+    def __init__(self, name: str, work: Callable[[], float | None], first: float = 0.0) -> None:
         self._name = name
         self._work = work
+        self._first = first
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -82,7 +89,7 @@ class Worker:
 
     def _run(self, wakes: queue.SimpleQueue[threading.Event | None]) -> None:
         _compat.suppress_instrumentation()
-        pause: float | None = 0.0
+        pause: float | None = self._first
         while not self._stopped and self._wakes is wakes:
             waiting = []
             with contextlib.suppress(queue.Empty):

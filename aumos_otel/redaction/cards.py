@@ -46,7 +46,8 @@ DETECTORS: Final = (
         "payment_card",
         "secret",
         (),
-        rf"[2-68](?<![0-9A-Fa-f][2-68])(?<!\d\.[2-68])"
+        # Not within a number or a hash; what is escaped before it (%20, \u001f) is neither.
+        rf"[2-68](?:(?<![0-9A-Fa-f][2-68])|(?<=%[0-9A-Fa-f]{{2}}[2-68])|(?<=\\u[0-9A-Fa-f]{{4}}[2-68]))(?<!%[2-68])(?<!%[0-9A-Fa-f][2-68])(?<!\d\.[2-68])"
         rf"(?:\d{{12,18}}|\d{{3}}(?:{_GROUP}){{3}}(?:[ .\u00a0-]\d{{1,3}})?|\d{{3}}[ .\u00a0-]\d{{6}}[ .\u00a0-]\d{{4,5}})(?![0-9A-Fa-f])",
         _card,
         needs=DIGITS,

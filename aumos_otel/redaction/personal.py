@@ -86,7 +86,8 @@ DETECTORS: Final = (
         "phone",
         "personal",
         ("+",),
-        rf"\+(?<![\w+]\+)[1-9]\d{{0,3}}(?:(?:{_GAP}|/|{_GAP}?\(0?)?\d{{1,5}}\)?){{2,6}}(?![\w+])",
+        # Not within a word; what is escaped before it (%20, \n, \u001f) is none.
+        rf"\+(?:(?<![\w+]\+)|(?<=%[0-9A-Fa-f]{{2}}\+)|(?<=\\[nrtbf]\+)|(?<=\\u[0-9A-Fa-f]{{4}}\+))[1-9]\d{{0,3}}(?:(?:{_GAP}|/|{_GAP}?\(0?)?\d{{1,5}}\)?){{2,6}}(?![\w+])",
         whole(_is_international),
     ),
     Detector(

@@ -125,7 +125,7 @@ class SilentError(ValueError):
         (SilentError(), "<SilentError that raised KeyError>"),
         (Endless(), {"0": 0}),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_each_kind_of_value(value: object, expected: object) -> None:
     """Each kind of value has one plain form, and keeps its type where the protocol has it."""

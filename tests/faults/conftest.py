@@ -79,7 +79,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Runs a script as a service of its own and returns what it reported.
 
     The script finds ``configure(**options)``, which sends to ``endpoint``, and ``report(telemetry, **more)``,
-    which prints the books by signal; the last line that it prints is returned.  It has 20 seconds;
+    which prints the books by signal; the last line that it prints is returned.  It has ``patience`` seconds;
     ``quiet`` says that it must not print an error.
     """
 
@@ -90,6 +90,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         environment: dict[str, str] | None = None,
         expected_code: int = 0,
         quiet: bool = False,
+        patience: float = PATIENCE,
         **otlp_options: Any,
     ) -> dict[str, Any]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AUMOS_"))}
@@ -102,7 +103,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=PATIENCE,
+                timeout=patience,
             )
         except subprocess.TimeoutExpired as hang:
             pytest.fail(f"the service hangs: {hang.stderr!r}")

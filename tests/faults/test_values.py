@@ -16,7 +16,7 @@ from aumos_otel.pipeline import Telemetry
 from aumos_otel.testing import OTLPSink
 from aumos_otel.testing.records import attributes, value
 
-from .accounts import agree, book, lost, work
+from .accounts import agree, book, lost, settled, work
 
 MIB = 1024 * 1024
 #: Everything that UTF-8, protobuf or 64 bits have no room for, and some that look odd and are fine.
@@ -43,6 +43,13 @@ def start(sink: OTLPSink, **options: object) -> Telemetry:
     return configure(destinations=[OTLP(endpoint=sink.url)], handle_signals=False, **options)
 
 
+def logger_of(telemetry: Telemetry) -> logging.Logger:
+    """A logger that no other handler listens to: those of the test run may not like what is logged."""
+    logger = logging.Logger("tests")
+    logger.addHandler(telemetry.log_handler)
+    return logger
+
+
 def deep(levels: int) -> dict[str, object]:
     """A dict in a dict in a dict."""
     value: dict[str, object] = {}
@@ -52,37 +59,52 @@ def deep(levels: int) -> dict[str, object]:
 
 
 def test_huge(sink: OTLPSink) -> None:
-    """Row 14: prompts of 10 MB are cut with a mark, and cost the user's thread nothing; all of them arrive."""
+    """Row 14: prompts of 10 MB are cut with a mark, and cost the user's thread next to nothing; their neighbours arrive."""
     telemetry = start(sink, metrics=False)
-    prompt, tracer = "p" * (10 * MIB), trace.get_tracer("tests")
+    prompt, tracer, logger = "p" * (10 * MIB), trace.get_tracer("tests"), logger_of(telemetry)
     cycle: dict[str, object] = {}
     cycle["self"] = cycle
-    began = time.monotonic()
+    spent = 0.0
     for _ in range(5):
-        with tracer.start_as_current_span("huge", attributes={"prompt": prompt}) as span:
-            span.set_attributes({f"number.{number}": number for number in range(200)})
-            logging.getLogger("tests").warning({"deep": deep(1000), "cycle": cycle, "prompt": prompt})
-    assert time.monotonic() - began < 2
-    work(100)
+        began = time.monotonic()
+        with tracer.start_as_current_span("huge") as span:
+            span.set_attributes({f"number.{number}": number for number in range(200)} | {"prompt": prompt})
+            logger.warning({"deep": deep(1000), "cycle": cycle, "prompt": prompt})
+        spent += time.monotonic() - began
+        work(20)
+        assert telemetry.force_flush(20)
+    assert spent / 5 < 0.1
 
-    assert telemetry.force_flush(20)
-
-    done = book(telemetry)
-    assert (done["emitted"], done["delivered"]) == (105, 105)
-    assert book(telemetry, signal="logs")["delivered"] == 5
+    done, logs = book(telemetry), book(telemetry, signal="logs")
+    assert (done["emitted"], done["delivered"], logs["delivered"]) == (105, 105, 5)
     agree(done, sink)
-    agree(book(telemetry, signal="logs"), sink)
+    agree(logs, sink)
     huge = [span for span in sink.spans() if span.name == "huge"]
     assert all("sha256" in attributes(span)["prompt"] for span in huge)
-    assert all(len(attributes(span)["prompt"]) < MIB for span in huge)
-    assert sum(len(request.content) for request in sink.kept()) < 8 * MIB
+    assert sum(len(request.content) for request in sink.kept()) < 5 * MIB
 
 
-@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20] if not isinstance(odd, int) else f"{odd:.0e}"[:9])
+def test_more_huge_ones_than_there_is_room_for(sink: OTLPSink) -> None:
+    """Row 14: a hundred of them at once do not fit into the queue: what does not is counted, to the record."""
+    telemetry = start(sink, metrics=False, logs=False)
+    prompt = "p" * (10 * MIB)
+    for _ in range(100):
+        trace.get_tracer("tests").start_span("huge", attributes={"prompt": prompt}).end()
+
+    telemetry.force_flush(20)
+
+    done = settled(telemetry, lambda now: not now["queued"])
+    assert done["emitted"] == 100
+    assert set(done["dropped"]) <= {"queue_bytes"}
+    assert done["delivered"] > 0
+    agree(done, sink)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: type(odd).__name__)
 def test_odd_values(odd: object, sink: OTLPSink) -> None:
     """Row 15: one odd value, everywhere where there is room for one; everything else arrives as it was."""
     telemetry = start(sink)
-    tracer, logger = trace.get_tracer("tests"), logging.getLogger("tests")
+    tracer, logger = trace.get_tracer("tests"), logger_of(telemetry)
     work(50)
     span = tracer.start_span(odd, attributes={"odd": odd, "fine": 1})
     span.add_event(odd, {"odd": odd})
@@ -128,11 +150,11 @@ def test_any_value(name: str, attribute: object, sink: OTLPSink) -> None:
 
     assert telemetry.force_flush(20), book(telemetry)
 
-    assert book(telemetry)["delivered"] == before + 4
-    agree(book(telemetry), sink)
+    # Hypothesis makes the ids repeat themselves, so that only their number tells.
+    assert book(telemetry)["delivered"] == before + 4 == sink.tally("traces").received
 
 
-@pytest.mark.parametrize("amount", [2**63, 2**64, 10**5000, -1, "1", None, float("nan"), float("inf")], ids=lambda a: str(type(a)))
+@pytest.mark.parametrize("amount", [2**63, 2**64, 10**5000, -1, "1", None, float("nan"), float("inf")], ids=lambda amount: type(amount).__name__)
 def test_amounts(amount: object, sink: OTLPSink) -> None:
     """Row 16: an amount that is none costs its own measurement at most; other instruments go on, nothing raises."""
     telemetry = start(sink, logs=False)

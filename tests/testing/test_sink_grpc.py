@@ -81,6 +81,17 @@ def test_no_answer(*, keeps: bool) -> None:
         assert sink.tally("traces").received == (3 if keeps else 0)
 
 
+def test_dying_while_it_hangs() -> None:
+    """What is held when the sink stops is not kept, also when its sender gave up before; stop() returns."""
+    with OTLPSink(protocol="grpc") as sink:
+        sink.hold()
+        with pytest.raises(grpc.RpcError):
+            call(sink, BODY, timeout=0.2)
+        assert sink.arrived == 1
+
+    assert sink.tally("traces").received == 0
+
+
 def test_late() -> None:
     """A delay comes before the answer."""
     with OTLPSink(protocol="grpc", script=[Reply(delay=0.3)]) as sink:

@@ -16,8 +16,14 @@ from aumos_otel import llm
 telemetry = aumos.configure(
     service_name="chat-api",
     environment="prod",
-    destinations=[aumos.OTLP(endpoint="http://localhost:4318", compression="gzip")],
-    sampling=aumos.SamplingOptions(ratio=0.1),
+    destinations=[
+        aumos.OTLP(endpoint="http://localhost:4318", compression="gzip", select=aumos.Selector(tenants=["acme"])),
+        aumos.OTLPFile(path="telemetry.jsonl"),
+    ],
+    sampling=aumos.SamplingOptions(ratio=0.1, tail=aumos.TailSampling(ratio=0.5)),
+    redaction=aumos.RedactionOptions(personal="mask"),
+    spool=aumos.SpoolOptions(enabled=True),
+    propagation=aumos.PropagationOptions(edge=True),
     llm=aumos.LLMOptions(content="none", profile="dup"),
     metrics=False,
     logs=aumos.LogsOptions(),
