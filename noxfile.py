@@ -196,6 +196,21 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def faults(session: nox.Session) -> None:
+    """Run the fault matrix with many repetitions, the network faults included; see tests/faults/README.md."""
+    many = {
+        "AUMOS_TEST_KILLS": "50",
+        "SPOOL_KILLS": "50",
+        "AUMOS_TEST_FORKS": "100",
+        "AUMOS_TEST_SPANS": "1000000",
+        "AUMOS_TEST_BATCHES": "200",
+    }
+    session.env.update({name: os.environ.get(name, number) for name, number in many.items()})
+    places = ("tests/faults", "tests/spool/test_processes.py", "tests/test_forks.py")
+    tool(session, "pytest", "-m", "", "--timeout=1800", "--capture=no", *(session.posargs or places))
+
+
+@nox.session(python=False)
 def build(session: nox.Session) -> None:
     """Build sdist and wheel into dist/."""
     session.run("uv", "build", "--quiet", "--clear", external=True)

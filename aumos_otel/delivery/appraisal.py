@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
 
+#: Bytes from which a record is shortened before it waits: a few of them would fill the queue.
+LARGE: Final = 1024 * 1024
+
 #: Bytes of a record, and of each attribute, event and link, without their texts.
 _RECORD: Final = 400
 _ATTRIBUTE: Final = 40

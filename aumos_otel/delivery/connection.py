@@ -15,6 +15,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -216,11 +217,12 @@ class _Reader(io.RawIOBase):
     def __init__(self, wire: socket.socket, deadline: float) -> None:
         self._wire = wire
         self._deadline = deadline
+        self._file = io.BufferedReader(self)
         self.received = False
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """The file that HTTPResponse asks a socket for."""
-        return io.BufferedReader(self)
+    def makefile(self, _mode: str) -> Any:
+        """The file that HTTPResponse asks a socket for; the same for all answers to one request."""
+        return self._file
 
     def readable(self) -> bool:
         """Always."""
@@ -235,10 +237,13 @@ class _Reader(io.RawIOBase):
 
 
 def _response(reader: _Reader, method: str) -> HTTPResponse:
-    """The head of an answer."""
-    response = HTTPResponse(cast("socket.socket", reader), method=method)
-    response.begin()
-    return response
+    """The head of an answer, after those that only announce it (1xx)."""
+    while True:
+        response = HTTPResponse(cast("socket.socket", reader), method=method)
+        response.begin()
+        if response.status == HTTPStatus.SWITCHING_PROTOCOLS or response.status >= HTTPStatus.OK:
+            return response
+        response.fp = None  # type: ignore[assignment]  # it would close the file that the next one is read from
 
 
 def _connect(host: str, port: int, deadline: float) -> socket.socket:

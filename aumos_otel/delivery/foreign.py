@@ -5,16 +5,19 @@ It gets objects of the SDK's types, rebuilt from the redacted record; what it re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from opentelemetry._logs import LogRecord as SDKLogRecord
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, Status
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from aumos_otel import guard
 from aumos_otel.delivery.outcome import Outcome
-from aumos_otel.delivery.reading import log_record, span_record
+from aumos_otel.delivery.reading import IS_REMOTE, log_record, span_record
 from aumos_otel.redaction.policy import RedactionFailed
 from aumos_otel.semconv import attributes
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.ledger import Account
     from aumos_otel.delivery.origin import Origin
     from aumos_otel.delivery.policy import Policy
+    from aumos_otel.delivery.record import LogRecord, SpanRecord
 
 T = TypeVar("T")
 
@@ -97,44 +101,51 @@ class ExporterPreparation(Generic[T]):
             self._exporter.shutdown()
 
 
-def redacted_span(span: ReadableSpan, policy: Policy) -> ReadableSpan:
-    """``span`` with what ``policy`` lets out."""
+def redacted_span(span: ReadableSpan | SpanRecord, policy: Policy) -> ReadableSpan:
+    """``span`` with what ``policy`` lets out, as the SDK's type."""
     record = policy.applied(span_record(span))
+    parent = record.parent_span_id
     return ReadableSpan(
         name=record.name,
-        context=span.context,
-        parent=span.parent,
+        context=_context(record.trace_id, record.span_id, record.trace_state),
+        parent=_context(record.trace_id, parent, "", remote=bool(record.flags & IS_REMOTE)) if parent else None,
         resource=_resource(record.origin),
         attributes=record.attributes,
         events=[Event(event.name, event.attributes, event.time) for event in record.events],
-        links=[
-            Link(given.context, link.attributes)
-            for given, link in zip(span.links, record.links, strict=False)  # a broken one is left out at its place
-        ],
-        kind=span.kind,
-        instrumentation_scope=span.instrumentation_scope,
-        status=Status(span.status.status_code, record.status_message or None),
+        links=[Link(_context(link.trace_id, link.span_id, link.trace_state), link.attributes) for link in record.links],
+        kind=SpanKind(record.kind - 1),
+        instrumentation_scope=_scope(record.origin),
+        status=Status(StatusCode(record.status_code), record.status_message or None),
         start_time=record.start,
         end_time=record.end,
     )
 
 
-def redacted_log(data: ReadableLogRecord, policy: Policy) -> ReadableLogRecord:
+def redacted_log(data: ReadableLogRecord | LogRecord, policy: Policy) -> ReadableLogRecord:
     """The same for a log record."""
     record = policy.applied(log_record(data))
-    given = data.log_record
-    twin: Any = type(given)(
+    made: Any = SDKLogRecord(
         timestamp=record.time,
         observed_timestamp=record.observed_time,
         severity_text=record.severity_text or None,
-        severity_number=given.severity_number,
+        severity_number=SeverityNumber(record.severity_number),
         body=record.body,
         attributes=record.attributes,
         event_name=record.event_name or None,
     )
-    twin.trace_id, twin.span_id, twin.trace_flags = given.trace_id, given.span_id, given.trace_flags
-    return ReadableLogRecord(twin, _resource(record.origin), data.instrumentation_scope, data.limits)
+    made.trace_id, made.span_id, made.trace_flags = record.trace_id, record.span_id, TraceFlags(record.flags & 0xFF)
+    return ReadableLogRecord(made, _resource(record.origin), _scope(record.origin))
+
+
+def _context(trace_id: int, span_id: int, trace_state: str, *, remote: bool = False) -> SpanContext:
+    state = TraceState.from_header([trace_state]) if trace_state else None
+    return SpanContext(trace_id, span_id, remote, TraceFlags(TraceFlags.SAMPLED), state)
 
 
 def _resource(origin: Origin) -> Resource:
-    return Resource(origin.resource_attributes, origin.resource_schema_url)
+    return Resource(cast("Any", origin.resource_attributes), origin.resource_schema_url)
+
+
+def _scope(origin: Origin) -> InstrumentationScope:
+    attributes = cast("Any", origin.scope_attributes)
+    return InstrumentationScope(origin.scope_name, origin.scope_version, origin.scope_schema_url, attributes)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 #: Records and bytes that are prepared in one go.
 _CHUNK_RECORDS: Final = 512
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
+#: The part of the queue's bytes from which nobody waits for the delay.
+_WAKING_SHARE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class IntakeLimits:
     Attributes:
         max_records: records that may wait.
         max_bytes: bytes that they may take, as estimated.
-        batch: this many records are prepared at once, without waiting for the delay.
+        batch: from this many records on they are prepared without waiting for the delay.
         delay: seconds that a record waits at most.
     """
 
@@ -55,6 +57,7 @@ class Intake(Generic[T]):
         self._limits = limits
         self._worker = Worker(f"aumos-otel-{books.signal}", self._drain, limits.delay)
         self._refusal: str | None = None
+        self._much = limits.max_bytes // _WAKING_SHARE
         self._queue = self._new_queue()
         self._woken = False
 
@@ -72,7 +75,8 @@ class Intake(Generic[T]):
                 reason, count = lost
                 books.dropped[reason] += count
                 books.waiting -= count
-            wake = self._queue.records >= self._limits.batch and not self._woken
+            much = self._queue.records >= self._limits.batch or self._queue.bytes >= self._much
+            wake = much and not self._woken
             if wake:
                 self._woken = True
         self._worker.ensure()

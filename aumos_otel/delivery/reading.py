@@ -31,17 +31,19 @@ _MAX_SEVERITY: Final = 24
 
 #: Bits of ``Span.flags`` that tell whether the parent, or what a link leads to, is another process.
 _HAS_REMOTE: Final = 0x100
-_IS_REMOTE: Final = 0x200
+IS_REMOTE: Final = 0x200
 
 _KINDS: Final = {kind: kind.value + 1 for kind in SpanKind}
 
 
-def span_record(span: ReadableSpan) -> SpanRecord:
-    """The record of a finished span.
+def span_record(span: ReadableSpan | SpanRecord) -> SpanRecord:
+    """The record of a finished span; one that is a record already is given back.
 
     Raises:
         TypeError: it has no ids, which cannot be mended.
     """
+    if isinstance(span, SpanRecord):
+        return span
     cleaner = Cleaner()
     context: Any = span.get_span_context()
     parent = span.parent
@@ -51,7 +53,7 @@ def span_record(span: ReadableSpan) -> SpanRecord:
     record.span_id = _identifier(context.span_id, _SPAN_IDS)
     record.trace_state = _trace_state(context.trace_state, cleaner)
     record.parent_span_id = _identifier(parent.span_id, _SPAN_IDS) if parent else 0
-    record.flags = _HAS_REMOTE | _IS_REMOTE if parent and parent.is_remote else _HAS_REMOTE
+    record.flags = _HAS_REMOTE | IS_REMOTE if parent and parent.is_remote else _HAS_REMOTE
     record.name = cleaner.words(span.name)
     kind: Any = span.kind
     record.kind = _KINDS.get(kind, 1) if isinstance(kind, SpanKind) else 1
@@ -63,8 +65,10 @@ def span_record(span: ReadableSpan) -> SpanRecord:
     return record
 
 
-def log_record(data: ReadableLogRecord | ReadWriteLogRecord) -> LogRecord:
-    """The record of a log record."""
+def log_record(data: ReadableLogRecord | ReadWriteLogRecord | LogRecord) -> LogRecord:
+    """The record of a log record; one that is a record already is given back."""
+    if isinstance(data, LogRecord):
+        return data
     cleaner = Cleaner()
     given: Any = data.log_record
     record = LogRecord()
@@ -169,7 +173,7 @@ def _link(link: Any, cleaner: Cleaner) -> LinkRecord:
     record.trace_id = _identifier(context.trace_id, _TRACE_IDS)
     record.span_id = _identifier(context.span_id, _SPAN_IDS)
     record.trace_state = _trace_state(context.trace_state, cleaner)
-    record.flags = _HAS_REMOTE | _IS_REMOTE if context.is_remote else _HAS_REMOTE
+    record.flags = _HAS_REMOTE | IS_REMOTE if context.is_remote else _HAS_REMOTE
     record.attributes, lost = cleaner.attributes(link.attributes)
     record.dropped_attributes = count32(link.dropped_attributes) + lost
     return record

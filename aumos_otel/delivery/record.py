@@ -200,7 +200,7 @@ class SpanRecord(_Owned):
         if self.events:
             self.events = [event.copy() for event in self.events]
             for event in self.events:
-                event.name = _text(event.name, "event.name", text)
+                event.name = _text(event.name, attributes.EVENT_NAME, text)
                 event.rewrite_attributes(value, text)
         if self.links:
             self.links = [link.copy() for link in self.links]
@@ -261,7 +261,7 @@ class LogRecord(_Owned):
             new = value("body", body)
             self.body = None if new is DROP else new
         if self.event_name:
-            self.event_name = _text(self.event_name, "event.name", text)
+            self.event_name = _text(self.event_name, attributes.EVENT_NAME, text)
         if self.severity_text:
             self.severity_text = _text(self.severity_text, "severity.text", text)
         self.rewrite_attributes(value, text)

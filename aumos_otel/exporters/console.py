@@ -18,6 +18,7 @@ from rich.text import Text
 
 from aumos_otel import guard
 from aumos_otel._internal.lines import Line, LogView, Role, SpanView, log_lines, span_lines
+from aumos_otel.semconv import events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +137,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 def view_of_span(span: ReadableSpan) -> SpanView:
     """The plain data of a span that its line needs."""
-    exceptions = [event for event in span.events if event.name == "exception"]
+    exceptions = [event for event in span.events if event.name == events.EXCEPTION]
     context = span.get_span_context()
     return SpanView(
         name=span.name,

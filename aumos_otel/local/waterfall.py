@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from aumos_otel.local import units
-from aumos_otel.semconv.attributes import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, URL_FULL
+from aumos_otel.semconv.attributes import GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, HTTP_URL, URL_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def _place(span: Span, *, depth: int, orphan: bool, begin: int, length: int, col
 def _hint(span: Span) -> str:
     if span.thing != "http":
         return ""
-    url = urlsplit(str(span.attributes.get(URL_FULL) or span.attributes.get("http.url") or ""))
+    url = urlsplit(str(span.attributes.get(URL_FULL) or span.attributes.get(HTTP_URL) or ""))
     return f"{url.netloc.rpartition('@')[2]}{url.path}"
 
 

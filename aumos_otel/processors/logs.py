@@ -11,11 +11,14 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadW
 from opentelemetry.sdk.resources import Resource
 
 from aumos_otel import context, guard
-from aumos_otel.delivery.appraisal import appraise_log
+from aumos_otel.delivery import reading
+from aumos_otel.delivery.appraisal import LARGE, appraise_log
 from aumos_otel.delivery.cleaning import clean
+from aumos_otel.delivery.packing import cut_down
 
 if TYPE_CHECKING:
     from aumos_otel.delivery.dispatch import Dispatch
+    from aumos_otel.delivery.record import LogRecord
 
 _IMMUTABLE: Final = (str, int, float, bool, bytes)
 
@@ -44,7 +47,7 @@ class LogIdentityProcessor(LogRecordProcessor):
 class LogExportProcessor(LogRecordProcessor):
     """Hands log records to delivery, as they are now: what the caller changes later does not show."""
 
-    def __init__(self, dispatch: Dispatch[ReadableLogRecord]) -> None:
+    def __init__(self, dispatch: Dispatch[ReadableLogRecord | LogRecord]) -> None:
         self._dispatch = dispatch
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -52,7 +55,11 @@ class LogExportProcessor(LogRecordProcessor):
         with guard.swallow("processors.export"):
             record = _frozen(log_record)
             size, valued = appraise_log(record)
-            self._dispatch.intake.put(record, size + OBJECTS, valued=valued)
+            if size > LARGE:
+                short = reading.log_record(record)
+                self._dispatch.intake.put(short, cut_down(short), valued=valued)
+            else:
+                self._dispatch.intake.put(record, size + OBJECTS, valued=valued)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what has been handed over."""

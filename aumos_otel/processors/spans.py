@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from aumos_otel import context, guard
-from aumos_otel.delivery.appraisal import appraise_span
+from aumos_otel.delivery.appraisal import LARGE, appraise_span
+from aumos_otel.delivery.packing import cut_down
+from aumos_otel.delivery.reading import span_record
 from aumos_otel.llm import nesting
 from aumos_otel.semconv import attributes, spans
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from aumos_otel.delivery.dispatch import Dispatch
+    from aumos_otel.delivery.record import SpanRecord
 
 #: Bytes that the objects of a span take while it waits, beside its texts; measured with tracemalloc.
 OBJECTS: Final = 2_500
@@ -64,7 +67,7 @@ def _is_ours(span: ReadableSpan) -> bool:
 class ExportProcessor(SpanProcessor):
     """Hands ended spans to delivery; one that is not sampled is counted as such."""
 
-    def __init__(self, dispatch: Dispatch[ReadableSpan]) -> None:
+    def __init__(self, dispatch: Dispatch[ReadableSpan | SpanRecord]) -> None:
         self._dispatch = dispatch
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -72,7 +75,11 @@ class ExportProcessor(SpanProcessor):
         with guard.swallow("processors.export"):
             if span.context is not None and span.context.trace_flags.sampled:
                 size, valued = appraise_span(span)
-                self._dispatch.intake.put(span, size + OBJECTS, valued=valued)
+                if size > LARGE:
+                    record = span_record(span)
+                    self._dispatch.intake.put(record, cut_down(record), valued=valued)
+                else:
+                    self._dispatch.intake.put(span, size + OBJECTS, valued=valued)
             else:
                 self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_SAMPLED)
 

@@ -59,9 +59,7 @@ def test_sigterm_with_a_receiver(spool: bool, sink: OTLPSink, tmp_path: Path) ->
     assert (sink.tally("traces").distinct, sink.tally("traces").duplicates) == (2000, 0)
 
 
-def test_sigterm_without_a_receiver(
-    sink: OTLPSink, tmp_path: Path, service: Callable[..., dict[str, Any]]
-) -> None:
+def test_sigterm_without_a_receiver(sink: OTLPSink, tmp_path: Path, service: Callable[..., dict[str, Any]]) -> None:
     """Row 9: what cannot be sent is on disk when the process has ended, within its budget, and goes out later."""
     sink.stop()
     took = terminate(tmp_path, sink.url, spool=True, number=2000)

@@ -26,15 +26,19 @@ class Broken(SpanProcessor):
         self._error = error
 
     def on_start(self, span: object, parent_context: object = None) -> None:
+        """It is not ready."""
         raise self._error
 
     def on_end(self, span: object) -> None:
+        """It does not take it."""
         raise self._error
 
     def shutdown(self) -> None:
+        """It does not stop."""
         raise self._error
 
     def force_flush(self, timeout_millis: int = 0) -> bool:
+        """It does not flush."""
         raise self._error
 
 
@@ -45,9 +49,11 @@ class Watch(SpanProcessor):
         self.ended = self.shut_down = 0
 
     def on_end(self, span: object) -> None:
+        """One more."""
         self.ended += 1
 
     def shutdown(self) -> None:
+        """Once, one hopes."""
         self.shut_down += 1
 
 
@@ -58,11 +64,13 @@ class BrokenExporter(SpanExporter):
         self._behaviour = behaviour
 
     def export(self, spans: object) -> SpanExportResult:
+        """Raise or return as told."""
         if isinstance(self._behaviour, BaseException):
             raise self._behaviour
         return self._behaviour
 
     def shutdown(self) -> None:
+        """Raise if told."""
         if isinstance(self._behaviour, BaseException):
             raise self._behaviour
 

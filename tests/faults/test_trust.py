@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from aumos_otel.testing import TLS, OTLPSink, reset
 
 from .accounts import agree, book, settled, work
 
-PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def start(endpoint: str, **options: object) -> Telemetry:

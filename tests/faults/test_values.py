@@ -45,7 +45,7 @@ def start(sink: OTLPSink, **options: object) -> Telemetry:
 
 def logger_of(telemetry: Telemetry) -> logging.Logger:
     """A logger that no other handler listens to: those of the test run may not like what is logged."""
-    logger = logging.Logger("tests")
+    logger = logging.Logger("tests")  # noqa: LOG001 - one that the root logger does not know
     logger.addHandler(telemetry.log_handler)
     return logger
 
@@ -154,7 +154,11 @@ def test_any_value(name: str, attribute: object, sink: OTLPSink) -> None:
     assert book(telemetry)["delivered"] == before + 4 == sink.tally("traces").received
 
 
-@pytest.mark.parametrize("amount", [2**63, 2**64, 10**5000, -1, "1", None, float("nan"), float("inf")], ids=lambda amount: type(amount).__name__)
+@pytest.mark.parametrize(
+    "amount",
+    [2**63, 2**64, 10**5000, -1, "1", None, float("nan"), float("inf")],
+    ids=lambda amount: type(amount).__name__,
+)
 def test_amounts(amount: object, sink: OTLPSink) -> None:
     """Row 16: an amount that is none costs its own measurement at most; other instruments go on, nothing raises."""
     telemetry = start(sink, logs=False)

@@ -1,0 +1,180 @@
+"""Where finished records enter delivery."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from aumos_otel.delivery.intake import Intake, IntakeLimits
+from aumos_otel.delivery.ledger import Books, Ledger
+
+PATIENCE = 20.0
+
+
+class Kitchen:
+    """An intake whose prepared records are kept."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.books: Books = Ledger().open("traces")
+        self.account = self.books.open("otlp", "x")
+        self.prepared: list[Any] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Event()
+        given = {"max_records": 1000, "max_bytes": 1_000_000, "batch": 512, "delay": 3600.0} | limits
+        self.intake: Intake[Any] = Intake(self.books, self.prepare, IntakeLimits(**given))
+
+    def prepare(self, items: Sequence[Any]) -> None:
+        """Take them, and book them as delivered."""
+        self.entered.set()
+        assert self.open.wait(PATIENCE)
+        with self.books.lock:
+            self.books.waiting -= len(items)
+            self.account.delivered += len(items)
+            self.prepared += items
+            self.books.moved.notify_all()
+
+    def book(self) -> dict[str, Any]:
+        """The account; it must add up."""
+        found = self.account.snapshot()
+        assert found["emitted"] == found["delivered"] + sum(found["dropped"].values()) + found["queued"]
+        return found
+
+    def wait(self, count: int) -> None:
+        """Until so many were prepared."""
+        with self.books.lock:
+            assert self.books.moved.wait_for(lambda: len(self.prepared) >= count, PATIENCE), self.prepared
+
+
+@pytest.fixture
+def kitchen() -> Iterator[Callable[..., Kitchen]]:
+    """Makes intakes, and ends their threads."""
+    made: list[Kitchen] = []
+
+    def make(**limits: Any) -> Kitchen:
+        made.append(Kitchen(**limits))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.open.set()
+        each.intake.abandon()
+
+
+def test_order_is_kept(kitchen: Callable[..., Kitchen]) -> None:
+    """What is handed over is prepared in order."""
+    one = kitchen()
+    for number in range(10):
+        one.intake.put(number, 1, valued=False)
+
+    assert one.intake.sync(time.monotonic() + PATIENCE)
+    assert one.prepared == list(range(10))
+
+
+def test_a_batch_is_prepared_at_once(kitchen: Callable[..., Kitchen]) -> None:
+    """So many records are not kept waiting for the delay."""
+    one = kitchen(batch=5)
+    for number in range(5):
+        one.intake.put(number, 1, valued=False)
+
+    one.wait(5)
+
+
+def test_many_bytes_are_prepared_at_once(kitchen: Callable[..., Kitchen]) -> None:
+    """Nor are so many bytes."""
+    one = kitchen(max_bytes=800)
+
+    one.intake.put("large", 150, valued=False)
+
+    one.wait(1)
+
+
+def test_the_delay(kitchen: Callable[..., Kitchen]) -> None:
+    """A single record is prepared after the delay."""
+    one = kitchen(delay=0.01)
+
+    one.intake.put("alone", 1, valued=False)
+
+    one.wait(1)
+
+
+def test_a_full_queue(kitchen: Callable[..., Kitchen]) -> None:
+    """While nothing is prepared the queue keeps to its bound; what had to go is counted, the valued last."""
+    one = kitchen(max_records=3, batch=1)
+    one.open.clear()
+    one.intake.put("underway", 1, valued=False)
+    assert one.entered.wait(PATIENCE)
+    for name in ("error", "a", "b", "c"):
+        one.intake.put(name, 1, valued=name == "error")
+
+    assert one.book()["dropped"] == {"queue_full": 1}
+    one.open.set()
+    one.wait(4)
+    assert one.prepared == ["underway", "error", "b", "c"]
+
+
+def test_the_user_never_waits_for_preparation(kitchen: Callable[..., Kitchen]) -> None:
+    """While preparation hangs, records are taken or counted all the same."""
+    one = kitchen(max_records=100, batch=1)
+    one.open.clear()
+    one.intake.put("underway", 1, valued=False)
+    assert one.entered.wait(PATIENCE)
+
+    for number in range(10_000):
+        one.intake.put(number, 1, valued=False)
+
+    book = one.book()
+    assert (book["emitted"], book["queued"], book["dropped"]) == (10_001, 101, {"queue_full": 9_900})
+
+
+def test_exact_with_threads(kitchen: Callable[..., Kitchen]) -> None:
+    """Eight threads at once: every record is prepared or counted."""
+    one = kitchen(max_records=500, batch=50)
+
+    def emit() -> None:
+        for number in range(5000):
+            one.intake.put(number, 10, valued=number % 10 == 0)
+
+    threads = [threading.Thread(target=emit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.intake.sync(time.monotonic() + PATIENCE)
+
+    book = one.book()
+    assert (book["emitted"], book["queued"]) == (40_000, 0)
+    assert book["delivered"] == len(one.prepared)
+
+
+def test_after_the_end(kitchen: Callable[..., Kitchen]) -> None:
+    """What comes later is refused with the reason, what still waits is given up."""
+    one = kitchen(batch=1)
+    one.open.clear()
+    one.intake.put("underway", 1, valued=False)
+    assert one.entered.wait(PATIENCE)
+    one.intake.put("waiting", 1, valued=False)
+    one.intake.refuse("already_shutdown")
+
+    one.intake.put("late", 1, valued=False)
+    assert not one.intake.sync(time.monotonic() + 0.01)
+    one.intake.abandon()
+
+    assert one.book()["dropped"] == {"already_shutdown": 1, "shutdown_deadline": 1}
+
+
+def test_a_forked_child_begins_empty(kitchen: Callable[..., Kitchen]) -> None:
+    """What waited is the parent's."""
+    one = kitchen()
+    one.intake.put("parent's", 1, valued=False)
+
+    one.books.reset_after_fork()
+    one.intake.after_fork()
+    one.intake.put("child's", 1, valued=False)
+
+    assert one.intake.sync(time.monotonic() + PATIENCE)
+    assert one.prepared == ["child's"]
