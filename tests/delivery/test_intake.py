@@ -172,6 +172,7 @@ def test_a_forked_child_begins_empty(kitchen: Callable[..., Kitchen]) -> None:
     one = kitchen()
     one.intake.put("parent's", 1, valued=False)
 
+    one.intake._worker.stop()  # a fork does not copy the thread; here it has to end
     one.books.reset_after_fork()
     one.intake.after_fork()
     one.intake.put("child's", 1, valued=False)
