@@ -23,8 +23,6 @@ from aumos_otel.delivery.selection import Selection
 from aumos_otel.delivery.target import DEFAULT_TIMEOUT
 from aumos_otel.delivery.truncation import DEFAULT
 from aumos_otel.redaction.policy import Redactor
-from aumos_otel.spool.spool import Spool
-from aumos_otel.spool.subject import only_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +115,9 @@ class Workshop:
         outbox: MemoryOutbox | SpoolOutbox = memory
         options = self._spool_options(way)
         if options.enabled:
+            from aumos_otel.spool.spool import Spool  # noqa: PLC0415 - when asked for
+            from aumos_otel.spool.subject import only_hashes  # noqa: PLC0415 - same
+
             redacted = None if redactor is None else only_hashes(redactor.value)
             spool = Spool(options, self._service, way.name, books.signal, lost=account.lose, redacted=redacted)
             outbox = SpoolOutbox(account, spool, memory, limits)

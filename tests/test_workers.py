@@ -144,3 +144,34 @@ def test_gunicorn(preload: tuple[str, ...], hook: bool, tmp_path: Path) -> None:
             finally:
                 server.kill()
         check(sink)
+
+
+def test_a_pipeline_that_was_shut_down_stays_so_in_a_child() -> None:
+    """After shutdown a forked child sends nothing, though the SDK starts the threads of its readers again there."""
+    code = (
+        "import os\n"
+        "import aumos_otel as aumos\n"
+        "from opentelemetry import metrics, trace\n"
+        "telemetry = aumos.configure(service_name='over')\n"
+        "metrics.get_meter('tests').create_counter('done').add(1)\n"
+        "telemetry.shutdown(timeout=5.0)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    import threading, time\n"
+        "    end = time.monotonic() + 10\n"
+        "    while threading.active_count() > 1 and time.monotonic() < end:\n"
+        "        threading.Event().wait(0.01)\n"
+        "    trace.get_tracer('tests').start_span('late').end()\n"
+        "    assert telemetry.force_flush(1.0) is False\n"
+        "    os._exit(0)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    with HTTPSink() as collector:
+        environ = dict(os.environ) | {"AUMOS_OTEL_ENDPOINT": collector.url}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environ, check=False, timeout=60, capture_output=True, text=True
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert len(collector.of("metrics")) == 1
+        assert collector.spans() == []

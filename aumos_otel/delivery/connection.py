@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Bytes of an answer that are read; what follows is of no interest.
 LONGEST_ANSWER: Final = 64 * 1024
 
+#: One that needs no descriptor of its own, where there is one: a process that has none left can still send.
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 _CLOSED: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -111,7 +114,7 @@ class Connection:
         """Whether it can take another request: the peer has closed it when there is something to read."""
         if self._socket is None or not self._usable:
             return False
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             return not selector.select(0)
 

@@ -44,7 +44,7 @@ class Dispatch(Generic[T]):
         self.lanes = [exit_.lane for exit_ in exits]
         self._budget = budget
         self._end: float | None = None
-        self._closed = False
+        self.closed = False
         #: Whether `close` left nothing behind.
         self.all_sent = True
 
@@ -66,9 +66,9 @@ class Dispatch(Generic[T]):
 
     def close(self) -> None:
         """Send what is left within the time to leave; what is not sent by then is written down.  Once."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         deadline = time.monotonic() + self._budget if self._end is None else self._end
         self.intake.refuse(attributes.AUMOS_OTEL_REASON_ALREADY_SHUTDOWN)
         self.intake.sync(deadline)
@@ -80,7 +80,7 @@ class Dispatch(Generic[T]):
         self.preparation.close()
 
     def after_fork(self) -> None:
-        """In a forked child: begin with empty books."""
+        """In a forked child: begin with empty books; what was closed stays so."""
         self.books.reset_after_fork()
         self.intake.after_fork()
         for lane in self.lanes:

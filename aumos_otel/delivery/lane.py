@@ -95,12 +95,14 @@ class Lane:
         self._abandoned = False
 
     def after_fork(self) -> None:
-        """In a forked child: connection, thread and what was underway are the parent's."""
+        """In a forked child: connection, thread and what was underway are the parent's; a closed lane stays closed."""
         self._transport.close()
         self._breaker.after_fork()
         self._outbox.after_fork()
         self._worker.after_fork()
+        closed = self._abandoned
         self._start_over()
+        self._abandoned = closed
 
     def admit(self, parcels: Sequence[Parcel]) -> None:
         """Book parcels as ours; called under the lock of the books, followed by `store`."""

@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, E
 
 from aumos_otel import guard
 from aumos_otel.delivery.measurements import metric_records
+from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,11 @@ class DeliveryMetricExporter(MetricExporter):
         """Prepare and queue every point."""
         with guard.swallow("delivery.metrics"):
             records, broken = metric_records(metrics_data)
-            self._preparation.take(records, broken)
+            if self._dispatch.closed:  # the SDK's reader collects once more in each forked child
+                late = broken + sum(record.count for record in records)
+                self._dispatch.books.refuse(late, attributes.AUMOS_OTEL_REASON_ALREADY_SHUTDOWN)
+            else:
+                self._preparation.take(records, broken)
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

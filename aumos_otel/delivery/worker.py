@@ -33,16 +33,16 @@ class Worker:
     def __init__(self, name: str, work: Callable[[], float | None], first: float = 0.0) -> None:
         self._name = name
         self._work = work
+        self._stopped = False
         self._first = first
         self.after_fork()
 
     def after_fork(self) -> None:
-        """In a forked child: the parent's thread is not here."""
+        """In a forked child: the parent's thread is not here; a stopped worker stays stopped."""
         self._wakes: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._start_at = 0.0
-        self._stopped = False
 
     def wake(self) -> None:
         """Let it look for work now."""

@@ -15,6 +15,7 @@ from aumos_otel.delivery import reading
 from aumos_otel.delivery.appraisal import LARGE, appraise_log
 from aumos_otel.delivery.cleaning import clean
 from aumos_otel.delivery.packing import cut_down
+from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
     from aumos_otel.delivery.dispatch import Dispatch
@@ -60,6 +61,8 @@ class LogExportProcessor(LogRecordProcessor):
                 self._dispatch.intake.put(short, cut_down(short), valued=valued)
             else:
                 self._dispatch.intake.put(record, size + OBJECTS, valued=valued)
+            return
+        self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_ENCODE_ERROR)  # e.g. no memory to cut it down
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what has been handed over."""

@@ -82,6 +82,8 @@ class ExportProcessor(SpanProcessor):
                     self._dispatch.intake.put(span, size + OBJECTS, valued=valued)
             else:
                 self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_SAMPLED)
+            return
+        self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_ENCODE_ERROR)  # e.g. no memory to cut it down
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what has been handed over."""

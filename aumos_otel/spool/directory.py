@@ -21,8 +21,10 @@ from typing import Final
 from aumos_otel._internal.discovery import process_start
 from aumos_otel.errors import ConfigError
 
-if sys.platform != "win32":
+try:
     import fcntl
+except ImportError:  # Windows: there is no spool there, see `check_root`
+    fcntl = None  # type: ignore[assignment] # a module, or nothing
 
 _LOCK: Final = "lock"
 _ACKNOWLEDGED: Final = "acknowledged"

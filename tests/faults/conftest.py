@@ -21,7 +21,7 @@ from aumos_otel.testing import OTLPSink, reset
 PATIENCE = 20
 
 SERVICE = """
-import json, os, sys
+import json, os, sys, time
 import aumos_otel as aumos
 from aumos_otel import OTLP
 from opentelemetry import metrics, trace
@@ -29,6 +29,12 @@ from opentelemetry import metrics, trace
 def configure(**options):
     options = {"instrumentations": False, "handle_signals": False, **options}
     return aumos.configure(destinations=[OTLP(endpoint=os.environ["ENDPOINT"], **OTLP_OPTIONS)], **options)
+
+def adopt(telemetry):
+    # The spool is looked through by a thread of ours; a flush waits for what that has found.
+    end = time.monotonic() + 2
+    while time.monotonic() < end and not telemetry.status().destinations[0]["emitted"]:
+        time.sleep(0.01)
 
 def report(telemetry, **more):
     books = {book["signal"]: book for book in telemetry.status().to_dict()["destinations"]}
@@ -79,7 +85,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Runs a script as a service of its own and returns what it reported.
 
     The script finds ``configure(**options)``, which sends to ``endpoint``, and ``report(telemetry, **more)``,
-    which prints the books by signal; the last line that it prints is returned.  It has ``patience`` seconds;
+    which prints the books by signal, and ``adopt(telemetry)``, which waits for what is found in the spool; the last line that it prints is returned.  It has ``patience`` seconds;
     ``quiet`` says that it must not print an error.
     """
 

@@ -71,6 +71,7 @@ def test_sigterm_without_a_receiver(sink: OTLPSink, tmp_path: Path, service: Cal
         "from aumos_otel.config import SpoolOptions\n"
         "spool = SpoolOptions(enabled=True, directory='spool')\n"
         "telemetry = configure(service_name='shop', spool=spool, metrics=False, logs=False)\n"
+        "adopt(telemetry)\n"
         "telemetry.force_flush(10)\n"
         "report(telemetry)\n",
         sink.url,

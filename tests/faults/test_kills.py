@@ -43,6 +43,7 @@ ADOPTER = """
 from aumos_otel.config import SpoolOptions
 spool = SpoolOptions(enabled=True, directory="spool")
 telemetry = configure(service_name="shop", spool=spool, metrics=False, logs=False)
+adopt(telemetry)
 telemetry.force_flush(15)
 report(telemetry)
 """

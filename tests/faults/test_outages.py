@@ -76,6 +76,7 @@ telemetry = configure(spool=SpoolOptions(enabled=True, directory="spool"), servi
 for number in range(NUMBER):
     with trace.get_tracer("tests").start_as_current_span("work"):
         pass
+adopt(telemetry)
 telemetry.force_flush(FLUSH)
 telemetry.shutdown()
 report(telemetry)

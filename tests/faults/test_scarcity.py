@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aumos_otel.testing import OTLPSink
+import pytest
+
+from aumos_otel.testing import OTLPSink, Reply
 
 from .accounts import agree, lost
 
@@ -40,6 +42,8 @@ import os, resource
 from aumos_otel.delivery import backoff
 backoff.BASE, backoff.CAP = 0.02, 0.2
 telemetry = configure(metrics=False, logs=False, shutdown_timeout=5)
+trace.get_tracer("tests").start_span("first").end()
+assert telemetry.force_flush(10)  # what is loaded on first use is there
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 taken = []
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
@@ -61,14 +65,16 @@ report(telemetry, flushed=flushed, without=without)
 """
 
 
-def test_no_descriptors(sink: OTLPSink, service: Callable[..., dict[str, Any]]) -> None:
-    """While no descriptor is to be had it is tried again; afterwards everything arrives."""
+@pytest.mark.parametrize("kept", [False, True])
+def test_no_descriptors(kept: bool, sink: OTLPSink, service: Callable[..., dict[str, Any]]) -> None:
+    """A connection that is open is used on; else it is tried again until there are some, and everything arrives."""
+    sink.script = [Reply(closes=not kept)]
     told = service(DESCRIPTORS, sink.url)
     done = told["books"]["traces"]
 
-    assert not told["flushed"]
-    assert told["without"]["queued"] == 100
-    assert (done["emitted"], done["delivered"], lost(done)) == (100, 100, 0)
+    assert told["flushed"] is kept
+    assert told["without"]["queued"] == (0 if kept else 100)
+    assert (done["emitted"], done["delivered"], lost(done)) == (101, 101, 0)
     agree(done, sink)
 
 

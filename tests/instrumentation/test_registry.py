@@ -222,12 +222,12 @@ def test_names_that_mean_one_library_are_known(name: str, library: str) -> None:
 
 def test_contrib_emits_stable_names_without_a_write_to_the_environment(add: Add) -> None:
     """Instrumentors see OTEL_SEMCONV_STABILITY_OPT_IN=http; the environment and other modes stay."""
-    before = Stability._get_opentelemetry_stability_opt_in_mode(Kind.HTTP)
+    before, database = map(Stability._get_opentelemetry_stability_opt_in_mode, (Kind.HTTP, Kind.DATABASE))
     body = "from opentelemetry.instrumentation import _semconv as s; log.append(s._get_semconv_opt_in_modes((s._OpenTelemetryStabilitySignalType.HTTP, s._OpenTelemetryStabilitySignalType.DATABASE)))"
     module = add("opentelemetry-instrumentation-fakelib", "fakelib", body=body)
     enable()
     modes = sys.modules[module].log[1]
-    assert [modes[kind].name for kind in (Kind.HTTP, Kind.DATABASE)] == ["HTTP", "DEFAULT"]
+    assert [modes[kind].name for kind in (Kind.HTTP, Kind.DATABASE)] == ["HTTP", database.name]
     assert "OTEL_SEMCONV_STABILITY_OPT_IN" not in os.environ
     instrumentation.disable()
     assert Stability._get_opentelemetry_stability_opt_in_mode(Kind.HTTP) is before
