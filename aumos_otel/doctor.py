@@ -150,7 +150,9 @@ def _processes() -> Iterator[Finding]:
                 grade,
                 f"{subject} {account['signal']} -> {account['name']}",
                 f"{state}, {said.age:.0f} s ago: {told}{error}",
-                f"look at {account['endpoint']}, or switch the spool on: AUMOS_OTEL_SPOOL=true" if grade != "ok" else "",
+                f"look at {account['endpoint']}, or switch the spool on: AUMOS_OTEL_SPOOL=true"
+                if grade != "ok"
+                else "",
             )
 
 

@@ -107,9 +107,7 @@ def test_a_tenant_is_kept_apart(start: Callable[..., Telemetry], sinks: dict[str
     assert telemetry.status().state == "ok"
 
 
-def test_scopes_operations_attributes_and_severity(
-    start: Callable[..., Telemetry], sinks: dict[str, HTTPSink]
-) -> None:
+def test_scopes_operations_attributes_and_severity(start: Callable[..., Telemetry], sinks: dict[str, HTTPSink]) -> None:
     """Every condition of a selector must hold."""
     telemetry = start(
         {"select": Selector(scopes=["tests.*"], attributes={"kind": "big"})},

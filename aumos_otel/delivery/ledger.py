@@ -201,7 +201,8 @@ class Ledger:
     def lost(self) -> int:
         """Records that nobody wished to lose, and that did not arrive as far as we know."""
         return sum(
-            account["unconfirmed"] + sum(count for reason, count in account["dropped"].items() if reason not in INTENDED)
+            account["unconfirmed"]
+            + sum(count for reason, count in account["dropped"].items() if reason not in INTENDED)
             for account in self.snapshot()
         )
 

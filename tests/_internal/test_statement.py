@@ -77,7 +77,9 @@ def test_old_last_words_are_thrown_away(directory: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"pid": "x"}', '{"pid": -1, "started": 0, "service": "a"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"pid": "x"}', '{"pid": -1, "started": 0, "service": "a"}']
+)
 def test_junk_is_left_out(directory: Path, content: str) -> None:
     """A file that is no statement is not believed, and harms nobody."""
     directory.mkdir(mode=0o700)

@@ -35,8 +35,16 @@ from aumos_otel.delivery.reading import span_record
 from aumos_otel.redaction.policy import Redactor
 
 ROUNDS, SPANS = 9, 2000
-ATTRIBUTES = {"http.request.method": "GET", "http.route": "/chat", "n": 1, "ok": True, "url.full": "https://a.example/b"}
-MESSAGE = '[{"role":"user","parts":[{"type":"text","content":"' + "Tell me about error budgets, please. " * 110 + '"}]}]'
+ATTRIBUTES = {
+    "http.request.method": "GET",
+    "http.route": "/chat",
+    "n": 1,
+    "ok": True,
+    "url.full": "https://a.example/b",
+}
+MESSAGE = (
+    '[{"role":"user","parts":[{"type":"text","content":"' + "Tell me about error budgets, please. " * 110 + '"}]}]'
+)
 LLM = {f"gen_ai.request.k{number}": number for number in range(18)} | {"gen_ai.input.messages": MESSAGE}
 
 

@@ -89,7 +89,10 @@ def test_a_span_is_the_same_but_for_its_secrets(start: Callable[..., Telemetry],
     assert (event.name, event.timestamp, event.attributes["how"]) == ("happened", 17, "password=[REDACTED:password]")
     (link,) = got.links
     assert (link.context.span_id, link.context.trace_state["a"]) == (6, "b")
-    assert (got.status.status_code, got.status.description) == (StatusCode.ERROR, "it said password=[REDACTED:password]")
+    assert (got.status.status_code, got.status.description) == (
+        StatusCode.ERROR,
+        "it said password=[REDACTED:password]",
+    )
     assert got.resource.attributes["service.name"] == "foreign"
     assert "hunter2" not in got.to_json()
 

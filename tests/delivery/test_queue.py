@@ -85,9 +85,7 @@ def test_a_batch_keeps_to_its_bounds_but_is_never_empty() -> None:
     st.integers(1, 40),
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 15), st.booleans()), max_size=40),
 )
-def test_nothing_leaves_uncounted(
-    max_records: int, max_bytes: int, offered: list[tuple[int, int, bool]]
-) -> None:
+def test_nothing_leaves_uncounted(max_records: int, max_bytes: int, offered: list[tuple[int, int, bool]]) -> None:
     """Whatever is offered: records in = records waiting + records reported as dropped, and the bounds hold."""
     queue: Queue[object] = Queue(max_records, max_bytes)
     dropped = 0
