@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: Bytes that finished spans and log records may take until they are prepared.
 INTAKE_BYTES: Final = 16 * 1024 * 1024
 
+#: Records from which nobody waits for the schedule delay.
+WAKING_RECORDS: Final = 512
+
 #: Records of a metric request, and of what waits of metrics: data points.
 _POINTS: Final = 8192
 
@@ -167,7 +170,7 @@ class Workshop:
         return IntakeLimits(
             max_records=self._most(signal),
             max_bytes=INTAKE_BYTES,
-            batch=self._batch(signal),
+            batch=min(self._batch(signal), WAKING_RECORDS),
             delay=min(delay, _SPOOL_DELAY) if spooled else delay,
         )
 

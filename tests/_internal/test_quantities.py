@@ -21,7 +21,7 @@ def test_defaults_are_the_specifications() -> None:
     assert found["OTEL_BSP_SCHEDULE_DELAY"] == 5000
     assert found["OTEL_BLRP_SCHEDULE_DELAY"] == 1000
     assert found["OTEL_BSP_MAX_QUEUE_SIZE"] == found["OTEL_BLRP_MAX_QUEUE_SIZE"] == 65_536
-    assert found["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] == 512
+    assert found["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] == 2048
     assert found["OTEL_METRIC_EXPORT_INTERVAL"] == 60000
     assert found["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == 128
     assert found["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"] is None

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import urllib.request
@@ -63,6 +64,7 @@ class Toxiproxy:
     def __init__(self, binary: Path) -> None:
         self._binary = binary
         self._port = free_port()
+        self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen([str(self._binary), str(self._port)])
@@ -75,7 +77,7 @@ class Toxiproxy:
 
     def proxy(self, port: int) -> Proxy:
         """A new way to the receiver on ``port``."""
-        name = f"to-{port}"
+        name = f"{next(self._numbers)}-to-{port}"
         made = self.call("POST", "/proxies", {"name": name, "listen": "127.0.0.1:0", "upstream": f"127.0.0.1:{port}"})
         return Proxy(self, name, f"http://{made['listen']}")
 
