@@ -127,3 +127,12 @@ def test_a_start() -> None:
     console = Console(width=110)
     console.print(table)
     note_missing_peer(console)
+
+
+@pytest.mark.parametrize("script", ["stages", "encoding", "redaction", "spool", "tail"])
+def test_the_parts_of_delivery(script: str) -> None:
+    """What each stage of delivery costs; the scripts can be run by themselves too."""
+    printed = run(str(HERE / f"{script}.py"))
+
+    assert printed.strip()
+    print(f"\n{script}\n{printed}")
