@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from aumos_otel import guard
 from aumos_otel.delivery.assembly import assemble
 from aumos_otel.delivery.queue import Entry, Queue
 from aumos_otel.semconv import attributes
@@ -192,6 +193,7 @@ class SpoolOutbox:
             self._account.spooled -= count
             self._account.last_error = f"spool: {self._spool.trouble}"
             self._memory.admit(parcels)
+        guard.notice("delivery.spool", f"the spool takes nothing, memory is used instead: {self._spool.trouble}")
         return False
 
     def take(self) -> Batch | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.work import configure, eventually
+from servers.work import configure
 
 from aumos_otel import OTLP
 from aumos_otel.config import SpoolOptions
@@ -227,7 +227,7 @@ def test_refused_at_random(status: int, receiver: OTLPSink, impatient: None, mon
     telemetry = start(receiver)
 
     work(10 * BATCHES)
-    eventually(lambda: receiver.tally("traces").distinct == 10 * BATCHES)
+    receiver.wait_for(lambda: receiver.tally("traces").distinct == 10 * BATCHES, timeout=20 + BATCHES)
 
     done = settled(telemetry, lambda now: not now["queued"])
     assert (done["delivered"], done["dropped"], done["unconfirmed"]) == (10 * BATCHES, {}, 0)
