@@ -6,11 +6,11 @@ every batch is on disk before it is sent, and waits there; what the disk does no
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aumos_otel import guard
 from aumos_otel.delivery.assembly import assemble
 from aumos_otel.delivery.queue import Entry, Queue
 from aumos_otel.semconv import attributes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.ledger import Account
     from aumos_otel.delivery.parcel import Parcel
     from aumos_otel.spool.spool import Frame, Spool
+
+logger = logging.getLogger("aumos_otel")
 
 #: Seconds between two looks for what ended processes left.
 SPOOL_INTERVAL: Final = 30.0
@@ -193,7 +195,7 @@ class SpoolOutbox:
             self._account.spooled -= count
             self._account.last_error = f"spool: {self._spool.trouble}"
             self._memory.admit(parcels)
-        guard.notice("delivery.spool", f"the spool takes nothing, memory is used instead: {self._spool.trouble}")
+        logger.warning("the spool takes nothing, memory is used instead: %s", self._spool.trouble)
         return False
 
     def take(self) -> Batch | None:
