@@ -132,6 +132,7 @@ class Telemetry:
         self._pause_signal = SignalHandlers()
         self._stop_watching = threading.Event()
         self._pause_file: Path | None = None
+        self._unthrottle: Callable[[], None] | None = None
         self._statements = Worker("aumos-otel-ledger", self._state_accounts)
 
     @property
@@ -217,6 +218,8 @@ class Telemetry:
         self._crew.dismiss()
         self._state_accounts()
         self._statements.stop()
+        if self._unthrottle is not None:  # last: what leaving has to say is throttled too
+            self._unthrottle()
         self._pause_signal.restore(self)
         self._departure.forget()
         return done
@@ -235,7 +238,7 @@ class Telemetry:
 
     def watch(self, *, handle_signals: bool, pause_signal: str | None, pause_file: str | None) -> None:
         """Install what ends or pauses the pipeline from outside, and what keeps the SDK's own log lines few."""
-        self._wiring.teardown.append(diagnostics.throttle())
+        self._unthrottle = diagnostics.throttle()
         self._departure.watch(handle_signals=handle_signals)
         if pause_signal is not None:
             self._pause_signal.install(signal.Signals[pause_signal], self._toggle)
