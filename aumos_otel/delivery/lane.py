@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.outcome import Outcome, Transport
     from aumos_otel.delivery.parcel import Parcel
 
-#: Attempts after which the receiver may have a batch, until it is given up as unconfirmed: a receiver
+#: Attempts after which the receiver may have a batch, until one in memory is given up as unconfirmed: a receiver
 #: that is slower than the time-out takes every one of them, and would get the same batch for ever.
 AMBIGUOUS_ATTEMPTS: Final = 5
 
@@ -246,7 +246,7 @@ class Lane:
 
     def _is_enough(self, batch: Batch) -> bool:
         overdue = batch.deadline is not None and time.monotonic() >= batch.deadline
-        return overdue or batch.ambiguous >= AMBIGUOUS_ATTEMPTS
+        return overdue or (batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not batch.spooled)
 
     def _again(self, batch: Batch, outcome: Outcome) -> None:
         """Try later; on the way out that makes sense only where the receiver was there before."""
