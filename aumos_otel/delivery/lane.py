@@ -114,10 +114,12 @@ class Lane:
 
     def store(self, parcels: Sequence[Parcel]) -> None:
         """Keep admitted parcels safe, and begin to send them."""
-        if not self._abandoned:
-            self._outbox.store(parcels)
-            self._worker.ensure()
-            self._worker.wake()
+        if self._abandoned:
+            self._outbox.forsake(parcels)
+            return
+        self._outbox.store(parcels)
+        self._worker.ensure()
+        self._worker.wake()
 
     def start(self) -> None:
         """Begin with what an ended process left in the spool, if there is one."""

@@ -95,6 +95,9 @@ class MemoryOutbox:
     def store(self, parcels: Sequence[Parcel]) -> None:
         """Nothing more to do with what was admitted."""
 
+    def forsake(self, parcels: Sequence[Parcel]) -> None:
+        """The end came after they were admitted: they were given up with the queue."""
+
     def take(self) -> Batch | None:
         """The next batch, or None."""
         with self._account.books.lock:
@@ -169,6 +172,11 @@ class SpoolOutbox:
         written = [self._write(batch) for batch in _batches(parcels, self._limits)]
         if all(written):
             self.save()
+
+    def forsake(self, parcels: Sequence[Parcel]) -> None:
+        """The end came after they were admitted and before they were written."""
+        count = sum(parcel.count for parcel in parcels)
+        self._account.give_up(count, attributes.AUMOS_OTEL_REASON_SHUTDOWN_DEADLINE, spooled=True)
 
     def save(self) -> None:
         """Write down what waits in memory, as far as the disk takes it now."""

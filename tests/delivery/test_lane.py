@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from delivery.lanes import ACCEPTED, LATE, REFUSED, REJECTED, TOO_LARGE, Bench, Receiver, parcel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aumos_otel.config import SpoolOptions
 from aumos_otel.delivery import backoff
 from aumos_otel.delivery.lane import AMBIGUOUS_ATTEMPTS
+from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
 from aumos_otel.delivery.outcome import Outcome
+from aumos_otel.spool.spool import Spool
 
 
 @pytest.fixture(autouse=True)
@@ -279,3 +283,22 @@ def test_the_books_agree_with_the_receiver(
     assert took <= distinct <= took + book["unconfirmed"]
     assert book["emitted"] == sum(sizes)
     assert book["queued"] == 0
+
+
+def test_the_end_between_admitting_and_storing(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """Records that were booked and not yet written when the end came are counted, in memory and with a spool."""
+    for spooled in (False, True):
+        lane = bench(*[REFUSED] * 100)
+        if spooled:
+            options = SpoolOptions(enabled=True, directory=str(tmp_path / "spool"), min_free=0).resolve({}, {}, {})
+            spool = Spool(options, "tests", "otlp", "traces", lost=lane.account.lose)
+            lane.lane._outbox = SpoolOutbox(lane.account, spool, lane.outbox, BatchLimits(10, 1000))
+
+        def end_first(parcels: list, lane: Bench = lane) -> None:
+            lane.close(0.0)
+            lane.lane.store(parcels)
+
+        lane.emit(spans(3), end_first)
+
+        book = lane.balance()
+        assert (book["dropped"], book["spooled"], book["queued"]) == ({"shutdown_deadline": 3}, 0, 0)
