@@ -119,7 +119,7 @@ def test_a_forked_child_counts_from_zero() -> None:
         import signal
 
         signal.alarm(10)
-        os._exit(0 if guard.swallowed() == {} else 1)
+        os._exit(0 if OURS not in guard.swallowed() else 1)  # readers of other tests may count there
     give_back.set()
     thread.join()
 

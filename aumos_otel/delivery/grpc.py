@@ -200,7 +200,8 @@ class GRPCTransport:
         if code == "RESOURCE_EXHAUSTED" and retry_after is None and any(mark in words for mark in _TOO_LARGE):
             return Outcome("too_large", message=message)
         if code in self._retryable:
-            return Outcome("retry", message=message, retry_after=retry_after)
+            # A call that was cancelled underway may have arrived.
+            return Outcome("retry", message=message, retry_after=retry_after, ambiguous=code == "CANCELLED")
         return Outcome("rejected", message=message)
 
 

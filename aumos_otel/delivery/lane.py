@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.outcome import Outcome, Transport
     from aumos_otel.delivery.parcel import Parcel
 
-#: Attempts after which the receiver may have a batch, until one in memory is given up as unconfirmed: a receiver
+#: Attempts after which the receiver may have a batch, until it is given up as unconfirmed: a receiver
 #: that is slower than the time-out takes every one of them, and would get the same batch for ever.
+#: With a spool it stays, because the receiver may as well be frozen, but lets others go first.
 AMBIGUOUS_ATTEMPTS: Final = 5
+
+#: Batches in hand, of which all but one are let alone while others go first.
+_MOST_IN_HAND: Final = 8
 
 #: Longest time for one attempt, in seconds, where the time-out is "as long as it takes".
 LONGEST_ATTEMPT: Final = 600.0
@@ -162,7 +166,7 @@ class Lane:
         while not self._abandoned and not self._hopeless:
             if self._outbox.erased():
                 self._hand = deque(batch for batch in self._hand if not batch.spooled)
-            if not self._hand and not self._take():
+            if not self._next():
                 return self._outbox.interval
             pause = self._pause()
             if pause > 0:
@@ -173,14 +177,20 @@ class Lane:
                 self._attempt(batch)
         return None
 
+    def _next(self) -> bool:
+        """Have in front what is tried next: a new batch before those that were tried in vain too often."""
+        if self._hand and (self._hand[0].ambiguous < AMBIGUOUS_ATTEMPTS or len(self._hand) >= _MOST_IN_HAND):
+            return True
+        return self._take() or bool(self._hand)
+
     def _take(self) -> bool:
-        """Have the next batch in hand; one that was taken while the lane was closed is left behind as well."""
+        """Have another batch in hand; one that was taken while the lane was closed is left behind as well."""
         batch = self._outbox.take()
         if batch is None:
             return False
         with self.account.books.lock:
             if not self._abandoned:
-                self._hand.append(batch)
+                self._hand.appendleft(batch)
                 return True
         self._leave_behind(batch)
         return False
@@ -241,19 +251,25 @@ class Lane:
             self.account.settle(batch.count, outcome, spooled=batch.spooled)
         elif outcome.kind == "too_large":
             self._split(batch, outcome)
-        elif outcome.kind == "rejected" or self._is_enough(batch):
+        elif outcome.kind == "rejected":
             self._drop(batch, attributes.AUMOS_OTEL_REASON_EXPORT_FAILED, outcome.message)
+        elif self._is_enough(batch):
+            expired, failed = attributes.AUMOS_OTEL_REASON_SPOOL_EXPIRED, attributes.AUMOS_OTEL_REASON_EXPORT_FAILED
+            self._drop(batch, expired if batch.spooled else failed, outcome.message)
         else:
             self._again(batch, outcome)
 
     def _is_enough(self, batch: Batch) -> bool:
         overdue = batch.deadline is not None and time.monotonic() >= batch.deadline
-        return overdue or (batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not batch.spooled)
+        return overdue or (batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not self._outbox.lasting)
 
     def _again(self, batch: Batch, outcome: Outcome) -> None:
         """Try later; on the way out that makes sense only where the receiver was there before."""
         self.account.retry(outcome.message)
         batch.attempts += 1
+        part = batch.spooled and batch.frame is None  # it has to keep its place
+        if batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not part:
+            self._hand.rotate(-1)
         now = time.monotonic()
         if self._closing is None:
             self._not_before = now + backoff.delay(batch.attempts, outcome.retry_after)
@@ -271,7 +287,10 @@ class Lane:
         if not parts:
             self._drop(batch, attributes.AUMOS_OTEL_REASON_TOO_LARGE, outcome.message)
             return
-        pieces = [Batch(body, count, batch.spooled, ambiguous=batch.ambiguous) for body, count in parts]
+        pieces = [
+            Batch(body, count, batch.spooled, ambiguous=batch.ambiguous, deadline=batch.deadline)
+            for body, count in parts
+        ]
         pieces[-1].frame = batch.frame  # it is done with when its last part is
         self._hand.popleft()
         self._hand.extendleft(reversed(pieces))

@@ -41,7 +41,7 @@ class Batch:
         ambiguous: attempts after which the receiver may have the request.
         underway: whether it is being sent now.
         settled: whether it is done with.
-        deadline: `time.monotonic` seconds at which it is given up; set by the first attempt.
+        deadline: `time.monotonic` seconds at which it is given up; set by the first attempt, or by the spool.
     """
 
     body: bytes
@@ -68,6 +68,8 @@ class MemoryOutbox:
 
     #: Seconds until the next look when there is nothing to send; None: when woken.
     interval: float | None = None
+    #: Whether a batch is kept however often the receiver may have taken it.
+    lasting = False
     #: The reason to count when it overflows, where it is not the queue's own.
     overflow: str | None = None
 
@@ -143,6 +145,8 @@ class MemoryOutbox:
 
 class SpoolOutbox:
     """Batches on disk, written before they are sent; and a `MemoryOutbox` for what the disk does not take."""
+
+    lasting = True
 
     def __init__(self, account: Account, spool: Spool, memory: MemoryOutbox, limits: BatchLimits) -> None:
         self._account = account
@@ -220,7 +224,8 @@ class SpoolOutbox:
         if frame is None:
             return self._memory.take()
         # Whether an ended process had sent it nobody knows.
-        return Batch(frame.body, frame.count, spooled=True, frame=frame, ambiguous=int(frame.adopted))
+        ambiguous, deadline = int(frame.adopted), now + self._spool.seconds_left(frame)
+        return Batch(frame.body, frame.count, spooled=True, frame=frame, ambiguous=ambiguous, deadline=deadline)
 
     def finish(self, batch: Batch) -> None:
         """Forget a batch that is done with."""

@@ -185,6 +185,10 @@ class Spool:
         """Seconds until `next` hands out a request again, while a backlog is drained with a rate."""
         return max(0.0, self._not_before - time.monotonic())
 
+    def seconds_left(self, frame: Frame) -> float:
+        """Seconds until the request is older than the spool keeps."""
+        return (frame.created_ns - self._oldest(self._now_ns())) / 1e9
+
     def done(self, frame: Frame) -> None:
         """The request was delivered or given up: forget it."""
         holding, known, start = frame.token

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from delivery.lanes import ACCEPTED, PATIENCE, REFUSED, Bench, Receiver, parcel
+from delivery.lanes import ACCEPTED, LATE, PATIENCE, REFUSED, Bench, Receiver, parcel
 
 from aumos_otel.config import SpoolOptions
 from aumos_otel.delivery import backoff
-from aumos_otel.delivery.lane import Patience
+from aumos_otel.delivery.lane import AMBIGUOUS_ATTEMPTS, Patience
 from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
+from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.spool import segment
 from aumos_otel.spool.spool import Spool
 
@@ -31,6 +32,18 @@ class Disk:
         if self.full:
             raise OSError(errno.ENOSPC, "no space left")
         self._append(*arguments)
+
+
+class Stumbling(Receiver):
+    """A receiver that never answers a request with a certain span."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def send(self, body: bytes, deadline: float) -> Outcome:
+        """Take one, or not."""
+        return LATE if self._name.encode() in body else super().send(body, deadline)
 
 
 @pytest.fixture
@@ -119,6 +132,50 @@ def test_a_time_for_the_whole_batch(process: Callable[[Receiver], Bench], monkey
 
     book = bench.settled()
     assert (book["delivered"], book["dropped"], book["retries"]) == (3, {}, 20)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_receiver_that_does_not_answer(
+    process: Callable[[Receiver], Bench], disk: Disk, monkeypatch: pytest.MonkeyPatch, *, full: bool
+) -> None:
+    """However often it may have taken a batch, it is kept until the receiver says so, also where the disk is full."""
+    monkeypatch.setattr(backoff, "delay", lambda _attempts, _asked=None: 0.0)
+    disk.full = full
+    bench = process(Receiver([LATE] * 10 * AMBIGUOUS_ATTEMPTS, keeps_late=False))
+
+    bench.emit([parcel(name) for name in names(30)])
+
+    book = bench.settled()
+    assert (book["delivered"], book["unconfirmed"], book["dropped"]) == (30, 0, {})
+    assert sorted(bench.receiver.taken) == sorted(names(30))
+
+
+def test_a_batch_that_is_never_answered(process: Callable[[Receiver], Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lets the others pass, and is left to the next process, which may send again what came after it."""
+    monkeypatch.setattr(backoff, "delay", lambda _attempts, _asked=None: 0.0)
+    bench = process(Stumbling("poison"))
+    bench.emit([parcel("poison")])
+
+    bench.emit([parcel(name) for name in names(30)])
+
+    with bench.books.lock:
+        assert bench.books.moved.wait_for(lambda: bench.account.delivered == 30, PATIENCE)
+    assert bench.balance()["spooled"] == 1
+    assert bench.close(0.05) is False
+    assert "poison" in left_behind(process)
+
+
+def test_a_batch_that_is_too_old(process: Callable[[Receiver], Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What grows older than the spool keeps while it is tried is given up; the receiver may have it."""
+    monkeypatch.setattr(backoff, "delay", lambda _attempts, _asked=None: 0.0)
+    monkeypatch.setattr(Spool, "seconds_left", lambda _spool, _frame: 0.0)
+    bench = process(Receiver([REFUSED, LATE]))
+
+    bench.emit([parcel("refused")])
+    assert bench.settled()["dropped"] == {"spool_expired": 1}
+    bench.emit([parcel("late")])
+
+    assert bench.settled()["unconfirmed"] == 1
 
 
 def test_leaving_with_records_in_memory(process: Callable[[Receiver], Bench], disk: Disk) -> None:
