@@ -46,6 +46,7 @@ _BROKEN_OFF: Final = (
     "broken pipe",
     "goaway",
     "transport closed",
+    "channel closed",
 )
 _TOO_LARGE: Final = ("larger than max", "too large")
 _DETAILS: Final = "grpc-status-details-bin"
@@ -194,14 +195,17 @@ class GRPCTransport:
             if code in self._retryable:
                 if words.startswith(_UNREACHABLE):
                     message = diagnosis.channel(details, self._peer)
-                return Outcome("retry", message=message, retry_after=_retry_after(error), ambiguous=ambiguous)
+                answered = not words.startswith(_UNREACHABLE) and not ambiguous
+                retry_after = _retry_after(error)
+                return Outcome(
+                    "retry", message=message, retry_after=retry_after, ambiguous=ambiguous, answered=answered
+                )
             return Outcome("rejected", message=message)
         retry_after = _retry_after(error)
         if code == "RESOURCE_EXHAUSTED" and retry_after is None and any(mark in words for mark in _TOO_LARGE):
             return Outcome("too_large", message=message)
         if code in self._retryable:
-            # A call that was cancelled underway may have arrived.
-            return Outcome("retry", message=message, retry_after=retry_after, ambiguous=code == "CANCELLED")
+            return Outcome("retry", message=message, retry_after=retry_after, answered=True)
         return Outcome("rejected", message=message)
 
 

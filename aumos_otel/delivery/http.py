@@ -169,7 +169,7 @@ def judge(signal: Signal, answer: Answer) -> Outcome:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (status == HTTPStatus.BAD_REQUEST and _says_too_large(reason)):
         return Outcome("too_large", message=message)
     if status in _RETRYABLE:
-        return Outcome("retry", message=message, retry_after=_retry_after(answer.headers))
+        return Outcome("retry", message=message, retry_after=_retry_after(answer.headers), answered=True)
     return Outcome("rejected", message=message)
 
 

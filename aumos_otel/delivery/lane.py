@@ -29,16 +29,19 @@ if TYPE_CHECKING:
     from aumos_otel.delivery.outcome import Outcome, Transport
     from aumos_otel.delivery.parcel import Parcel
 
-#: Attempts after which the receiver may have a batch, until it is given up as unconfirmed: a receiver
+#: Attempts that used up their time without an answer, until the batch is given up as unconfirmed: a receiver
 #: that is slower than the time-out takes every one of them, and would get the same batch for ever.
 #: With a spool it stays, because the receiver may as well be frozen, but lets others go first.
-AMBIGUOUS_ATTEMPTS: Final = 5
+LATE_ATTEMPTS: Final = 5
 
 #: Batches in hand, of which all but one are let alone while others go first.
 _MOST_IN_HAND: Final = 8
 
 #: Longest time for one attempt, in seconds, where the time-out is "as long as it takes".
 LONGEST_ATTEMPT: Final = 600.0
+
+#: Seconds by which an attempt may end before its time and still have used it up.
+_PRECISION: Final = 0.05
 
 #: Seconds between two attempts when the time to leave runs.
 _CLOSING_PAUSE: Final = 0.2
@@ -179,7 +182,7 @@ class Lane:
 
     def _next(self) -> bool:
         """Have in front what is tried next: a new batch before those that were tried in vain too often."""
-        if self._hand and (self._hand[0].ambiguous < AMBIGUOUS_ATTEMPTS or len(self._hand) >= _MOST_IN_HAND):
+        if self._hand and (self._hand[0].late < LATE_ATTEMPTS or len(self._hand) >= _MOST_IN_HAND):
             return True
         return self._take() or bool(self._hand)
 
@@ -228,6 +231,7 @@ class Lane:
                 return
             batch.underway = True
         outcome = self._transport.send(batch.body, end if closing is None else min(end, closing))
+        batch.late += outcome.ambiguous and time.monotonic() >= end - _PRECISION
         self._breaker.report(outcome)
         with self.account.books.lock:
             batch.underway = False
@@ -261,21 +265,21 @@ class Lane:
 
     def _is_enough(self, batch: Batch) -> bool:
         overdue = batch.deadline is not None and time.monotonic() >= batch.deadline
-        return overdue or (batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not self._outbox.lasting)
+        return overdue or (batch.late >= LATE_ATTEMPTS and not self._outbox.lasting)
 
     def _again(self, batch: Batch, outcome: Outcome) -> None:
         """Try later; on the way out that makes sense only where the receiver was there before."""
         self.account.retry(outcome.message)
         batch.attempts += 1
         part = batch.spooled and batch.frame is None  # it has to keep its place
-        if batch.ambiguous >= AMBIGUOUS_ATTEMPTS and not part:
+        if batch.late >= LATE_ATTEMPTS and not part:
             self._hand.rotate(-1)
         now = time.monotonic()
         if self._closing is None:
             self._not_before = now + backoff.delay(batch.attempts, outcome.retry_after)
             return
         self._not_before, self._tried_closing = now + _CLOSING_PAUSE, True
-        never = self.account.last_success is None and not outcome.ambiguous
+        never = self.account.last_success is None and not outcome.ambiguous and not outcome.answered
         safe = batch.spooled and not self.account.queued
         if safe or never or self._not_before >= self._closing:
             self._hopeless = True

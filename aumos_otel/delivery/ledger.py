@@ -162,6 +162,7 @@ class Account:
                 "endpoint": self.endpoint,
                 "state": self._state(dropped),
                 "emitted": self.books.emitted + self.adopted,
+                "adopted": self.adopted,
                 "delivered": self.delivered,
                 "dropped": dict(dropped),
                 "unconfirmed": self.unconfirmed,

@@ -39,6 +39,7 @@ class Batch:
         frame: where it lies in the spool; of a split frame the last part has it.
         attempts: how often it was tried in vain.
         ambiguous: attempts after which the receiver may have the request.
+        late: those of them that used up their time.
         underway: whether it is being sent now.
         settled: whether it is done with.
         deadline: `time.monotonic` seconds at which it is given up; set by the first attempt, or by the spool.
@@ -50,6 +51,7 @@ class Batch:
     frame: Frame | None = None
     attempts: int = 0
     ambiguous: int = 0
+    late: int = 0
     underway: bool = False
     settled: bool = False
     deadline: float | None = None

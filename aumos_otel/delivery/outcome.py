@@ -16,6 +16,7 @@ class Outcome:
         rejected: records that an accepted request's ``partial_success`` says were refused.
         message: one line for a person, e.g. ``HTTP 503 Service Unavailable``; empty when all is well.
         retry_after: seconds that the receiver asked us to wait.
+        answered: somebody is there, who wants it later.
         ambiguous: nothing was answered, but the receiver may have taken the request.
     """
 
@@ -24,6 +25,7 @@ class Outcome:
     message: str = ""
     retry_after: float | None = None
     ambiguous: bool = False
+    answered: bool = False
 
 
 class Transport(Protocol):

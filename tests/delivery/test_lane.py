@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aumos_otel.config import SpoolOptions
 from aumos_otel.delivery import backoff
-from aumos_otel.delivery.lane import AMBIGUOUS_ATTEMPTS
+from aumos_otel.delivery.lane import LATE_ATTEMPTS
 from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
 from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.spool.spool import Spool
@@ -111,7 +111,7 @@ def test_a_single_record_that_is_too_large_goes_alone(bench: Callable[..., Bench
 
 def test_a_receiver_that_is_always_late(bench: Callable[..., Bench]) -> None:
     """Such a receiver gets a batch a few times, not for ever; then the batch is unconfirmed and the next one has its turn."""
-    lane = bench(*[LATE] * AMBIGUOUS_ATTEMPTS, batch=2)
+    lane = bench(*[LATE] * LATE_ATTEMPTS, batch=2, attempt=0.0)
 
     lane.emit(spans(2))
     lane.emit(spans(2, "next"))
@@ -302,3 +302,15 @@ def test_the_end_between_admitting_and_storing(bench: Callable[..., Bench], tmp_
 
         book = lane.balance()
         assert (book["dropped"], book["spooled"], book["queued"]) == ({"shutdown_deadline": 3}, 0, 0)
+
+
+def test_leaving_a_receiver_that_asks_for_patience(bench: Callable[..., Bench]) -> None:
+    """One that answers, though it took nothing yet, is worth the time to leave."""
+    busy = Outcome("retry", message="HTTP 503", answered=True)
+    lane = bench(busy, busy)
+    lane.receiver.answering.clear()
+    lane.emit(spans(3))
+    lane.receiver.answering.set()
+
+    assert lane.close() is True
+    assert lane.balance()["delivered"] == 3

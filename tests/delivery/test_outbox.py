@@ -12,7 +12,7 @@ from delivery.lanes import ACCEPTED, LATE, PATIENCE, REFUSED, Bench, Receiver, p
 
 from aumos_otel.config import SpoolOptions
 from aumos_otel.delivery import backoff
-from aumos_otel.delivery.lane import AMBIGUOUS_ATTEMPTS, Patience
+from aumos_otel.delivery.lane import LATE_ATTEMPTS, Patience
 from aumos_otel.delivery.outbox import BatchLimits, SpoolOutbox
 from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.spool import segment
@@ -58,7 +58,7 @@ def process(disk: Disk, tmp_path: Path) -> Iterator[Callable[[Receiver], Bench]]
     made: list[Bench] = []
 
     def make(receiver: Receiver) -> Bench:
-        bench = Bench(receiver)
+        bench = Bench(receiver, attempt=0.0)
         options = SpoolOptions(directory=str(tmp_path / "spool"), min_free=0).resolve({}, {}, {})
         spool = Spool(options, "tests", "otlp", "traces", lost=bench.account.lose)
         outbox = SpoolOutbox(bench.account, spool, bench.outbox, BatchLimits(10, 1_000_000))
@@ -141,7 +141,7 @@ def test_a_receiver_that_does_not_answer(
     """However often it may have taken a batch, it is kept until the receiver says so, also where the disk is full."""
     monkeypatch.setattr(backoff, "delay", lambda _attempts, _asked=None: 0.0)
     disk.full = full
-    bench = process(Receiver([LATE] * 10 * AMBIGUOUS_ATTEMPTS, keeps_late=False))
+    bench = process(Receiver([LATE] * 10 * LATE_ATTEMPTS, keeps_late=False))
 
     bench.emit([parcel(name) for name in names(30)])
 
