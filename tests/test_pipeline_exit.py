@@ -99,7 +99,7 @@ def terminate(process: subprocess.Popen[str]) -> int:
 
 def test_sigterm_delivers(collector: HTTPSink, start: Callable[..., subprocess.Popen[str]]) -> None:
     """SIGTERM delivers everything, then the program ends as it would have: by the signal."""
-    process = start("print('ready', flush=True)\nthreading.Event().wait(60)")
+    process = start("print('ready', flush=True)\nwhile not threading.Event().wait(0.05): pass")
 
     assert terminate(process) == -signal.SIGTERM
     assert arrived(collector) == (1, 1, True)
@@ -116,7 +116,7 @@ def test_sigterm_with_a_handler_of_the_program(
         "    sys.exit(3)\n"
         "signal.signal(signal.SIGTERM, leave)\n"
     )
-    wait = "print('ready', flush=True)\nthreading.Event().wait(60)"
+    wait = "print('ready', flush=True)\nwhile not threading.Event().wait(0.05): pass"
     process = start(wait, before=handler) if order == "before" else start(handler + wait)
 
     assert terminate(process) == 3
@@ -151,7 +151,9 @@ def test_sigterm_in_the_middle_of_a_span(collector: HTTPSink, start: Callable[..
 def test_sigterm_with_a_collector_that_hangs(collector: HTTPSink, start: Callable[..., subprocess.Popen[str]]) -> None:
     """The budget holds here, too."""
     collector.answering.clear()
-    process = start("telemetry._wiring.shutdown_timeout = 0.3\nprint('ready', flush=True)\nthreading.Event().wait(60)")
+    process = start(
+        "telemetry._wiring.shutdown_timeout = 0.3\nprint('ready', flush=True)\nwhile not threading.Event().wait(0.05): pass"
+    )
 
     assert terminate(process) == -signal.SIGTERM
 

@@ -29,7 +29,7 @@ telemetry = aumos.configure(
 for number in range(NUMBER):
     trace.get_tracer("tests").start_span("work").end()
 print("ready", flush=True)
-threading.Event().wait()
+while not threading.Event().wait(0.05): pass
 """
 
 
