@@ -94,6 +94,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("AUMOS_OTEL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start processes without coverage: its lock may be held by another thread at a fork, and the child would hang."""
+    for name in list(os.environ):
+        if name.startswith("COVERAGE_"):
+            monkeypatch.delenv(name)
+
+
 def leaked(before: set[threading.Thread]) -> list[threading.Thread]:
     """New threads that still run and should not: all but foreign daemons."""
     return [

@@ -21,7 +21,10 @@ FORKS = int(os.environ.get("AUMOS_TEST_FORKS", "20"))
 WAYS = ["os.fork", *multiprocessing.get_all_start_methods()]
 STARTS_AN_INTERPRETER = {"spawn", "forkserver"}
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform"),
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 
 @pytest.mark.timeout(600)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from servers.otlp import HTTPSink
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TESTS = Path(__file__).resolve().parent
 
 

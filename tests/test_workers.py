@@ -24,7 +24,11 @@ NOT_BEFORE_THE_END = dict.fromkeys(
     ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY", "OTEL_METRIC_EXPORT_INTERVAL"), "600000"
 )
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")]
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform"),
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 
 def environment(sink: HTTPSink, **more: str) -> dict[str, str]:

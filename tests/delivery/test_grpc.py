@@ -24,6 +24,8 @@ from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.delivery.target import Target
 from aumos_otel.testing import TLS, OTLPSink, Reply
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 BODY = spans(1, 2, 3).SerializeToString()
 CODES = [
     "CANCELLED",
