@@ -41,6 +41,7 @@ def child(count: Any = None) -> None:
     if hasattr(signal, "alarm"):
         signal.alarm(ALARM)
     if count is None:  # a spawned one has nothing of its parent's
+        logging.getLogger("tests").addHandler(logging.NullHandler())
         configure()
     for _ in range(EVENTS):
         event(count)
@@ -121,6 +122,8 @@ def locked(telemetry: Any) -> Iterator[None]:
 
 def main(how: str, times: int, state: str) -> None:
     """Configure, count a little, fork so often, and end."""
+    # Nothing on stderr: the lock of the file would be inherited by the child, and CPython does not renew it.
+    logging.getLogger("tests").addHandler(logging.NullHandler())
     # Since 3.12 a fork warns of other threads; in the log that would wait for a lock that is held on purpose here.
     warnings.simplefilter("ignore", DeprecationWarning)
     telemetry = configure(service_name="forks", resource_attributes={"service.instance.id": "pod-7"})
