@@ -19,6 +19,8 @@ from aumos_otel import guard, leaving
 from aumos_otel.hooks import gunicorn
 from aumos_otel.leaving import Departure
 
+pytestmark = pytest.mark.usefixtures("unmeasured")  # what is tested is how they end, and coverage has a part in that
+
 TESTS = Path(__file__).resolve().parent
 #: What a machine under load may add to a budget, beside the start of an interpreter.
 SLACK = 0.5

@@ -337,7 +337,7 @@ for child in range(4):
         (sys.exit if child % 2 else os._exit)(0 if all(answer.kind == "accepted" for answer in answers) else 1)
     _, status = os.waitpid(pid, 0)
     failed += status != 0
-print(failed, kind(used, 2).kind, *(outcome.kind for outcome in outcomes))
+print(failed, kind(used, 2).kind, *(outcome.kind for outcome in outcomes), flush=True)
 os._exit(0)
 """
 
