@@ -104,7 +104,7 @@ def test_no_certificate(protocol: str, secure: Sink, monkeypatch: pytest.MonkeyP
     telemetry = configure(metrics=False, logs=False)
     EMIT["traces"]()
 
-    telemetry.force_flush(0.01)
+    telemetry.force_flush(0.5)
 
     eventually(lambda: telemetry.status().state == "degraded")
     assert secure.exports == []

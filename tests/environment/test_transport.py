@@ -265,7 +265,7 @@ def test_timeout(variable: str, value: str, protocol: str, monkeypatch: pytest.M
 
         trace.get_tracer("tests").start_span("work").end()
 
-        telemetry.force_flush(0.01)
+        telemetry.force_flush(0.5)
         started = time.monotonic()
         eventually(lambda: telemetry.status().destinations[0]["retries"])
         assert time.monotonic() - started < 8  # the default time-out is 10 seconds
@@ -287,7 +287,7 @@ def test_timeout_of_one_signal(variable: str, collector: HTTPSink, monkeypatch: 
     def failed() -> set[str]:
         return {book["signal"] for book in telemetry.status().destinations if book["retries"]}
 
-    telemetry.force_flush(0.01)
+    telemetry.force_flush(0.5)
     eventually(failed)
     assert failed() == {signal_of(variable)}
 
