@@ -158,7 +158,9 @@ def _add(exits: Exits, signal: Signal, dispatch: Dispatch[Any], plan: Plan) -> N
 def _add_exporter(exits: Exits, route: Route, workshop: Workshop, plan: Plan) -> None:
     """An exporter of another package: it gets redacted objects of the SDK's types."""
     exporter = _exporter(route)
-    if route.signal == "metrics":
+    if hasattr(exporter, "collect"):  # some packages register a metric reader under the name of an exporter
+        exits.readers.append(exporter)
+    elif route.signal == "metrics":
         counting = AccountingMetricExporter(exporter, workshop.account(route.signal, route.name), workshop.paused)
         exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
     else:

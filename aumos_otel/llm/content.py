@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
+from aumos_otel.delivery.cleaning import text as clean_text
 from aumos_otel.redaction.content import NONE, POLICIES, dumps, hashed, sha256
 from aumos_otel.semconv import attributes as attr
 
@@ -168,12 +169,12 @@ class _Plain:
 
     def _text(self, words: str) -> str:
         if self._text_limit is None:
-            return _clean(words)
+            return clean_text(words)
         room = max(0, min(self._text_limit, self._left))
         self._left -= min(len(words), room)
         if len(words) <= room:
-            return _clean(words)
-        return f"{_clean(words[:room])}… (len {len(words)}, sha256 {sha256(words)})"
+            return clean_text(words)
+        return f"{clean_text(words[:room])}… (len {len(words)}, sha256 {sha256(words)})"
 
 
 def _number(value: object) -> object:
@@ -183,13 +184,3 @@ def _number(value: object) -> object:
         return whole if -(2**63) <= whole < 2**63 else f"<int of {whole.bit_length()} bits>"
     broken = float(value) if isinstance(value, float) else math.nan
     return broken if math.isfinite(broken) else str(broken)
-
-
-def _clean(words: str) -> str:
-    """``words`` without NUL and lone surrogates; a split surrogate pair is joined."""
-    words = words.replace("\x00", "\ufffd")
-    try:
-        words.encode("utf-8")
-    except UnicodeEncodeError:
-        return words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return words
