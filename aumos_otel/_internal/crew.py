@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel import guard
-from aumos_otel._internal import forking
+from aumos_otel._internal import forking, thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,11 +43,15 @@ class Crew:
         finished = [threading.Event() for _ in jobs]
         if not self._threads:
             for job, event in zip(jobs if timeout > 0 else (), finished, strict=False):
-                _report(job, results, event)()
+                self._report(job, results, event)()
             return len(results) == len(jobs) and all(results)
         for job, event in zip(jobs, finished, strict=True):
-            self._jobs.put(_report(job, results, event))
+            report = self._report(job, results, event)
+            self._underway.add(report)
+            self._jobs.put(report)
         in_time = [event.wait(max(0.0, deadline - time.monotonic())) for event in finished]
+        if not all(in_time):  # the next jobs do not queue up behind these; they may be the last, when none can be hired
+            self._hire(len(jobs))
         return all(in_time) and len(results) == len(jobs) and all(results)
 
     def dismiss(self) -> None:
@@ -60,35 +64,31 @@ class Crew:
         """Threads do not survive a fork."""
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = 0
-        self._busy: set[object] = set()
+        self._underway: set[object] = set()
         self._hire(0 if self._dismissed else self._size)
 
     def _hire(self, wanted: int) -> None:
         """Have as many idle threads as are wanted, as far as threads can be started."""
-        while self._threads - len(self._busy) < wanted and self._threads < self._size * _SPARE:
-            arguments = (self._jobs, self._busy)
+        while self._threads - len(self._underway) < wanted and self._threads < self._size * _SPARE:
             name = f"aumos-otel-{self._threads}"
-            try:
-                threading.Thread(target=self._work, args=arguments, name=name, daemon=True).start()
-            except RuntimeError as error:  # the system has no more, or the interpreter exits
-                guard.record("crew.thread", error)
+            if thread.start(name, self._work, self._jobs, site="crew.thread") is None:
                 return
             self._threads += 1
 
     @staticmethod
-    def _work(jobs: queue.SimpleQueue[Callable[[], None] | None], busy: set[object]) -> None:
+    def _work(jobs: queue.SimpleQueue[Callable[[], None] | None]) -> None:
         while (job := jobs.get()) is not None:
-            busy.add(job)
             job()
-            busy.discard(job)
 
+    def _report(self, job: Callable[[], object], results: list[bool], event: threading.Event) -> Callable[[], None]:
+        underway = self._underway
 
-def _report(job: Callable[[], object], results: list[bool], event: threading.Event) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            with guard.contain("crew.job"):
-                results.append(job() is not False)
-        finally:
-            event.set()
+        def run() -> None:
+            try:
+                with guard.contain("crew.job"):
+                    results.append(job() is not False)
+            finally:
+                underway.discard(run)
+                event.set()
 
-    return run
+        return run

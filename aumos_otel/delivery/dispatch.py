@@ -57,7 +57,7 @@ class Dispatch(Generic[T]):
         """Send what has been handed over; False when ``deadline`` (monotonic seconds) came first."""
         if not self.intake.sync(deadline):
             return False
-        waited = [lane.account.wait(deadline) for lane in self.lanes]
+        waited = [lane.flush(deadline) for lane in self.lanes]
         return all(waited)
 
     def leave_by(self, deadline: float) -> None:

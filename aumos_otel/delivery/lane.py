@@ -134,6 +134,12 @@ class Lane:
             self._worker.ensure()
             self._worker.wake()
 
+    def flush(self, deadline: float) -> bool:
+        """Wait until what is here by now is settled; False when ``deadline`` (monotonic seconds) came first."""
+        if not self._worker.running:  # no thread was to be had
+            self._worker.step(deadline)
+        return self.account.wait(deadline)
+
     def hurry(self, deadline: float) -> None:
         """The time to leave runs until ``deadline`` (monotonic seconds): send what waits now."""
         self._outbox.save()
@@ -149,7 +155,7 @@ class Lane:
         """
         account, books = self.account, self.account.books
         if not self._worker.running:  # no thread was to be had
-            self._work()
+            self._worker.step(deadline)
         with books.lock:
             books.moved.wait_for(
                 lambda: self._hopeless or not account.queued + account.spooled, max(0.0, deadline - time.monotonic())

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel import _compat, guard
+from aumos_otel._internal import thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Worker:
         self._wakes: queue.SimpleQueue[threading.Event | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._stepping = threading.Lock()
         self._start_at = 0.0
 
     def wake(self) -> None:
@@ -59,14 +61,9 @@ class Worker:
     def _start(self) -> None:
         if self._thread is not None or time.monotonic() < self._start_at:
             return
-        thread = threading.Thread(target=self._run, args=(self._wakes,), name=self._name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # no more threads for this process, or the interpreter is ending
+        self._thread = thread.start(self._name, self._run, self._wakes, site="delivery.thread")
+        if self._thread is None:
             self._start_at = time.monotonic() + START_INTERVAL
-            guard.record("delivery.thread", error)
-        else:
-            self._thread = thread
 
     @property
     def running(self) -> bool:
@@ -76,11 +73,20 @@ class Worker:
     def sync(self, deadline: float) -> bool:
         """Have ``work`` run once from now on and wait for its end; False when ``deadline`` (monotonic) came first."""
         if not self.running:
-            self._step()
-            return True
+            return self.step(deadline)
         done = threading.Event()
         self._wakes.put(done)
         return done.wait(max(0.0, deadline - time.monotonic()))
+
+    def step(self, deadline: float) -> bool:
+        """Do the work here, because there is no thread; False when somebody else did it until ``deadline``."""
+        if not self._stepping.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        try:
+            self._step()
+        finally:
+            self._stepping.release()
+        return True
 
     def stop(self) -> None:
         """Let the thread end; it does not start again."""
@@ -96,7 +102,8 @@ class Worker:
                 waiting.append(wakes.get(timeout=pause))
                 while True:
                     waiting.append(wakes.get_nowait())
-            pause = self._step()
+            with self._stepping:
+                pause = self._step()
             for done in waiting:
                 if done is not None:
                     done.set()
