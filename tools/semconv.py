@@ -97,6 +97,10 @@ def reference_page(registry: dict[str, Any]) -> str:
     ]
     out += ["", "## Events", "", "| event | severity | meaning |", "|---|---|---|"]
     out += [f"| `{name}` | {spec['severity']} | {spec['brief']} |" for name, spec in registry["events"].items()]
+    out += ["", "## Recording rules", "", "| series | source | meaning |", "|---|---|---|"]
+    out += [f"| `{name}` | {spec['source']} | {spec['brief']} |" for name, spec in registry["rules"].items()]
+    out += ["", "## Alerts", "", "| alert | meaning |", "|---|---|"]
+    out += [f"| `{name}` | {spec['brief']} |" for name, spec in registry["alerts"].items()]
     out += ["", "## Instrumentation scopes", "", "| scope | meaning |", "|---|---|"]
     out += [f"| `{name}` | {spec['brief']} |" for name, spec in registry["scopes"].items()]
     return "\n".join(out) + "\n"
@@ -127,6 +131,10 @@ def outputs(registry: dict[str, Any]) -> dict[Path, str]:
     spans = {constant(key): key for key in registry["spans"]}
     scopes = {f"SCOPE_{constant(name)}": name for name in registry["scopes"]}
     schema = {f"SCHEMA_URL_{constant(name)}": url for name, url in registry["schema_urls"].items()}
+    rules = {constant(name.replace("{window}", "")): name.replace("{window}", "") for name in registry["rules"]}
+    alerts = {
+        f"ALERT_{constant(re.sub('(?<=[a-z])(?=[A-Z])|(?<=SLO)', '_', name))}": name for name in registry["alerts"]
+    }
     return {
         SEMCONV / "attributes.py": attributes_module(registry),
         SEMCONV / "metrics.py": metrics_module(registry),
@@ -134,6 +142,9 @@ def outputs(registry: dict[str, Any]) -> dict[Path, str]:
             "Span operations, instrumentation scopes and schema URLs.", spans | scopes | schema
         ),
         SEMCONV / "events.py": names_module("Event names.", {constant(name): name for name in registry["events"]}),
+        SEMCONV / "rules.py": names_module(
+            "Recording rules and alerts; a name that ends in its operation is followed by a window.", rules | alerts
+        ),
         ROOT / "docs" / "reference" / "semconv.md": reference_page(registry),
     }
 

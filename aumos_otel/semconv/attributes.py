@@ -428,6 +428,39 @@ AUMOS_LLM_CONTENT_POLICY_FULL: Final = "full"
 AUMOS_SAMPLING_ADJUSTED_COUNT: Final = "aumos.sampling.adjusted_count"
 """How many spans this one stands for, because others like it were not kept."""
 
+AUMOS_SLI_NAME: Final = "aumos.sli.name"
+"""Name of a service-level indicator."""
+
+AUMOS_SLI_GOOD: Final = "aumos.sli.good"
+"""On an exemplar: whether the event was a good one."""
+
+AUMOS_SLO_NAME: Final = "aumos.slo.name"
+"""Name of a service-level objective."""
+
+AUMOS_SLO_SERVICE: Final = "aumos.slo.service"
+"""Service that the objective is about."""
+
+AUMOS_SLO_VERSION: Final = "aumos.slo.version"
+"""Changes when target, window or indicator do: what was recorded before is another objective's."""
+
+AUMOS_SLO_WINDOW: Final = "aumos.slo.window"
+"""Period of the objective: 30d, or a calendar unit such as month."""
+
+AUMOS_SLO_POLICY: Final = "aumos.slo.policy"
+"""Burn policy: its name when built in, else its tiers, e.g. page: 5m>=14.4 & 1h>=6."""
+
+AUMOS_SLO_PERIOD: Final = "aumos.slo.period"
+"""Calendar period that a count belongs to, e.g. 202611."""
+
+AUMOS_SLO_EVENT: Final = "aumos.slo.event"
+"""What became of an event about an objective."""
+AUMOS_SLO_EVENT_DELIVERED: Final = "delivered"
+AUMOS_SLO_EVENT_DROPPED: Final = "dropped"
+AUMOS_SLO_EVENT_FAILED: Final = "failed"
+
+AUMOS_OWNER: Final = "aumos.owner"
+"""Who applied a rule; only rules of the same owner are ever changed or deleted."""
+
 AUMOS_OTEL_SIGNAL: Final = "aumos.otel.signal"
 """Signal."""
 AUMOS_OTEL_SIGNAL_TRACES: Final = "traces"

@@ -211,6 +211,42 @@ AUMOS_LLM_PRICE_MISSING: Final = Metric(
     attributes=("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"),
 )
 
+AUMOS_SLI_EVENTS: Final = Metric(
+    name="aumos.sli.events",
+    instrument="observable_counter",
+    unit="{event}",
+    description="Events of a service-level indicator; also those that sampling drops.",
+    buckets=None,
+    attributes=("aumos.sli.name", "aumos.tenant.id"),
+)
+
+AUMOS_SLI_GOOD_EVENTS: Final = Metric(
+    name="aumos.sli.good_events",
+    instrument="observable_counter",
+    unit="{event}",
+    description="Events of a service-level indicator that were good.",
+    buckets=None,
+    attributes=("aumos.sli.name", "aumos.tenant.id"),
+)
+
+AUMOS_SLO_TARGET: Final = Metric(
+    name="aumos.slo.target",
+    instrument="observable_gauge",
+    unit="1",
+    description="Share of the events that must be good.",
+    buckets=None,
+    attributes=("aumos.slo.name", "aumos.sli.name", "aumos.slo.window", "aumos.slo.policy", "aumos.owner"),
+)
+
+AUMOS_SLO_EVENTS: Final = Metric(
+    name="aumos.slo.events",
+    instrument="observable_counter",
+    unit="{event}",
+    description="Events about objectives by what became of them.",
+    buckets=None,
+    attributes=("aumos.slo.event",),
+)
+
 AUMOS_OTEL_GUARD_SWALLOWED: Final = Metric(
     name="aumos.otel.guard.swallowed",
     instrument="observable_counter",

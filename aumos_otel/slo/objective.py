@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.slo.indicator import Spans
 from aumos_otel.slo.policy import SRE_WORKBOOK, Policy
-from aumos_otel.slo.window import Occurrences, Rolling
+from aumos_otel.slo.window import OCCURRENCES, THIRTY_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     from aumos_otel.slo.indicator import Indicator
     from aumos_otel.slo.policy import Severity
@@ -82,8 +82,8 @@ class Objective:
     service: str
     target: Decimal
     indicator: Indicator
-    window: Window = Rolling(2_592_000)
-    budgeting: Budgeting = Occurrences()
+    window: Window = THIRTY_DAYS
+    budgeting: Budgeting = OCCURRENCES
     policy: Policy = SRE_WORKBOOK
     display_name: str = ""
     description: str = ""

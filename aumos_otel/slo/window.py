@@ -82,6 +82,9 @@ class Calendar:
 
 Window = Rolling | Calendar
 
+#: What an objective is over when nobody says otherwise.
+THIRTY_DAYS: Final = Rolling(2_592_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
@@ -107,3 +110,5 @@ class RatioTimeslices:
 
 
 Budgeting = Occurrences | Timeslices | RatioTimeslices
+
+OCCURRENCES: Final = Occurrences()
