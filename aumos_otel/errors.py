@@ -6,6 +6,7 @@ AumosOtelError
 │   └── MissingExtraError        the option needs an optional part that is not installed
 ├── PriceTableError          a price table that cannot be read as one
 ├── SpoolError               what is on disk cannot be written, read or erased
+├── RolloutError             rules cannot be read from, or written to, where they run
 └── LocalBackendError        the embedded backend cannot start or be reached
 
 A message has four parts, always in this order: what the object is, what was seen, what
@@ -77,6 +78,10 @@ class PriceTableError(_StructuredError):
 
 class SpoolError(_StructuredError):
     """What is kept on disk cannot be written, read or erased."""
+
+
+class RolloutError(_StructuredError):
+    """Rules cannot be read from, or written to, what runs them."""
 
 
 class LocalBackendError(_StructuredError):

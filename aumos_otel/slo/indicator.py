@@ -102,4 +102,17 @@ class Composite:
     parts: Mapping[str, Decimal]
 
 
-Indicator = Spans | Counted | Ratio | RawRatio | Threshold | Histogram | Gauge | Composite
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Measured by what cannot be asked from here: it is read and written back, but neither compiled nor evaluated.
+
+    Attributes:
+        system: what measures it, e.g. ``Datadog`` or ``the sloth plugin 'availability'``.
+        remedy: what to do so that it can be evaluated here, in words.
+    """
+
+    system: str
+    remedy: str
+
+
+Indicator = Spans | Counted | Ratio | RawRatio | Threshold | Histogram | Gauge | Composite | Elsewhere

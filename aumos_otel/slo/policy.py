@@ -166,6 +166,19 @@ SLOTH_30D: Final = Policy(
     ),
 )
 
+#: Pyrra's four for its usual four weeks; for other periods it scales the windows, see `aumos_otel.slo.pyrra.policy`.
+PYRRA: Final = Policy(
+    "pyrra",
+    "Pyrra's windows for 28 days: factors 14, 7, 2 and 1",
+    2_419_200,
+    (
+        _tier("page", None, ("5m", "14"), ("1h", "14")),
+        _tier("page", None, ("30m", "7"), ("6h", "7")),
+        _tier("ticket", None, ("2h", "2"), ("1d", "2")),
+        _tier("ticket", None, ("6h", "1"), ("4d", "1")),
+    ),
+)
+
 #: Time-scaled, so that a demo shows within seconds what takes hours elsewhere.  Never for production.
 DEMO: Final = Policy(
     "demo",
@@ -174,4 +187,4 @@ DEMO: Final = Policy(
     (_tier("page", None, ("3s", "14.4"), ("15s", "6")),),
 )
 
-BUILT_IN: Final = {policy.name: policy for policy in (AUMOS_SEED, SRE_WORKBOOK, SLOTH_30D, DEMO)}
+BUILT_IN: Final = {policy.name: policy for policy in (AUMOS_SEED, SRE_WORKBOOK, SLOTH_30D, PYRRA, DEMO)}

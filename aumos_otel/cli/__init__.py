@@ -8,28 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aumos_otel.errors import AumosOtelError, MissingExtraError
+from aumos_otel.cli.output import Commands, print_columns
+from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-_GRADES = {"ok": "green", "warn": "yellow", "fail": "red"}
-
-
-class _Commands(click.Group):
-    """Typed errors become one line and a ``next:`` line."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except AumosOtelError as error:
-            click.echo(f"error: {error}", err=True)
-            click.echo(f"next: {getattr(error, 'remedy', 'see aumos-otel --help')}", err=True)
-            ctx.exit(2)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="aumos-otel")
 def main() -> None:
     """OpenTelemetry for AumOS services: a local backend, a demo, and a doctor."""
@@ -83,7 +68,7 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:
-        _print_columns(
+        print_columns(
             [(finding.grade, finding.subject, finding.seen, finding.remedy) for finding in findings], grade_first=True
         )
     grades = {finding.grade for finding in findings}
@@ -115,7 +100,7 @@ def erase(*, tenant: str | None, user: str | None, spool: str | None, db: str | 
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:
-        _print_columns([(name, str(value)) for name, value in report.counts()])
+        print_columns([(name, str(value)) for name, value in report.counts()])
         for line in report.failed + [f"left alone: {path}" for path in report.unreadable]:
             click.echo(f"error: {line}", err=True)
     if report.exit_code > 1:
@@ -137,20 +122,10 @@ def config(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return
-    _print_columns(
+    print_columns(
         [("option", "value", "from", "variables")]
         + [(row["option"], str(row["value"]), row["source"], ", ".join(row["variables"])) for row in rows]
     )
-
-
-def _print_columns(rows: Sequence[tuple[str, ...]], *, grade_first: bool = False) -> None:
-    """One line a row, columns aligned, nothing cut or wrapped: it can be piped into grep."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if grade_first:
-            cells[0] = click.style(cells[0], fg=_GRADES[row[0]])
-        click.echo("  ".join(cells).rstrip())
 
 
 def _local() -> Any:

@@ -1,0 +1,259 @@
+"""Documents of other formats: read field by field, and written so that reading them again proves nothing is lost.
+
+What a document says beyond the model stays in ``Objective.foreign`` and ``Definitions.foreign``: the document itself.
+A document is written by trying the original, then the original with what changed, then one made anew; the first that
+reads as the objectives is right.  So no format can lose in silence what it has no word for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from aumos_otel.slo import quantity
+from aumos_otel.slo.problem import Path, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from aumos_otel.slo.objective import Objective
+
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something in a foreign document that is kept and written back, but means nothing, or something else, here."""
+
+    path: Path
+    text: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What comes to light while documents are read: problems refuse the file, remarks do not."""
+
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def problem(self, path: Path, seen: object, expected: str) -> None:
+        """Note what makes the file unusable."""
+        self.problems.append(Problem(path, seen, expected))
+
+    def remark(self, path: Path, text: str) -> None:
+        """Note what the reader of the file should know."""
+        self.remarks.append(Remark(path, text))
+
+
+class Node:
+    """A mapping in a foreign document.  Each getter notes a value of the wrong type, and returns as if it were missing.
+
+    Args:
+        value: the mapping; anything else is noted and read as an empty one.
+        path: where it stands.
+        findings: where problems and remarks go.
+    """
+
+    def __init__(self, value: object, path: Path, findings: Findings) -> None:
+        self.path = path
+        self.findings = findings
+        self._taken: set[str] = set()
+        if isinstance(value, Mapping):
+            self.value: Mapping[str, Any] = value
+        else:
+            self.value = {}
+            findings.problem(path, value, "a mapping")
+
+    def __contains__(self, key: str) -> bool:
+        return self.value.get(key) is not None
+
+    def get(self, key: str) -> Any:
+        """What stands there, of whatever type; None if nothing does."""
+        self._taken.add(key)
+        return self.value.get(key)
+
+    def problem(self, key: str, expected: str) -> None:
+        """Note that what stands at ``key`` is not what it should be."""
+        self.findings.problem((*self.path, key), self.value.get(key), expected)
+
+    def remark(self, key: str, text: str) -> None:
+        """Note what the reader should know about ``key``."""
+        self.findings.remark((*self.path, key), text)
+
+    def text(self, key: str, *, required: bool = False) -> str:
+        """A string; empty if there is none."""
+        value = self.get(key)
+        if isinstance(value, str) and (value.strip() or not required):
+            return value
+        if value is not None or required:
+            self.problem(key, "a string" if not isinstance(value, str) else "a string that is not empty")
+        return ""
+
+    def choice(self, key: str, words: Iterable[str], default: str) -> str:
+        """One of ``words``."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in (known := tuple(words)):
+            return value
+        self.problem(key, "one of " + ", ".join(known if isinstance(value, str) else words))
+        return default
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.get(key)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self.problem(key, "true or false")
+        return default
+
+    def number(self, key: str) -> Decimal | None:
+        """A finite number, exactly as it is written."""
+        value = self.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = Decimal(repr(value))
+            if number.is_finite():
+                return number
+        if value is not None:
+            self.problem(key, "a number")
+        return None
+
+    def duration(self, key: str, *, required: bool = False) -> Decimal | None:
+        """The seconds of a duration in Prometheus' notation."""
+        value = self.get(key)
+        if value is None and not required:
+            return None
+        try:
+            return quantity.seconds(value)
+        except ValueError as error:
+            self.problem(key, str(error))
+            return None
+
+    def texts(self, key: str) -> dict[str, str]:
+        """A mapping of strings to strings."""
+        value = self.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.problem(key, "a mapping of strings")
+            return {}
+        for name, text in value.items():
+            if not isinstance(text, str):
+                self.findings.problem((*self.path, key, str(name)), text, f'a string; write "{text}" in quotes')
+        return {str(name): text for name, text in value.items() if isinstance(text, str)}
+
+    def labels(self, key: str) -> dict[str, str]:
+        """A mapping of strings whose names Prometheus takes for labels."""
+        found = self.texts(key)
+        for name in found:
+            if _LABEL.fullmatch(name) is None or name.startswith("__"):
+                self.findings.problem((*self.path, key, name), name, "a label of letters, digits and _")
+        return found
+
+    def node(self, key: str, *, required: bool = False) -> Node | None:
+        """A mapping inside."""
+        value = self.get(key)
+        if value is None:
+            if required:
+                self.problem(key, "a mapping")
+            return None
+        return Node(value, (*self.path, key), self.findings)
+
+    def nodes(self, key: str, *, required: bool = False) -> list[Node]:
+        """A list of mappings inside; one at least if it is required."""
+        value = self.get(key)
+        if isinstance(value, list) and (value or not required):
+            return [Node(item, (*self.path, key, index), self.findings) for index, item in enumerate(value)]
+        if value is not None or required:
+            self.problem(key, "a list with at least one mapping" if required else "a list of mappings")
+        return []
+
+    def close(self, *known: str) -> None:
+        """Remark on each key that nobody asked for and that is not among those ``known`` to mean nothing here."""
+        names = self._taken.union(known)
+        for key in self.value:
+            if key not in names:
+                near = difflib.get_close_matches(str(key), names, 1)
+                advice = f"; is {near[0]} meant?" if near else ""
+                self.remark(str(key), f"this field is not part of the format; it is kept, but means nothing{advice}")
+
+
+def name_of(text: str) -> str:
+    """The name of an objective made of any text: lower-case letters, digits and dashes."""
+    return _NOT_IN_NAMES.sub("-", text.lower()).strip("-")
+
+
+def number(value: Decimal) -> int | float:
+    """The number of a document that reads as ``value`` again."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+class Names:
+    """Names of objectives, given out once a service."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._given: dict[tuple[str, str], str] = {}
+
+    def give(self, path: Path, service: str, text: str) -> str:
+        """The name for an objective that its document calls ``text``; the same text twice is a problem."""
+        base = name_of(text)
+        if not base:
+            self._findings.problem(path, text, "a name with letters or digits")
+            return "unnamed"
+        name, count = base, 1
+        while (taken := self._given.get((service, name))) is not None:
+            if taken == text:
+                self._findings.problem(path, text, f"a name that no other SLO of the service {service!r} has")
+                return name
+            count += 1
+            name = f"{base}-{count}"
+        self._given[service, name] = text
+        return name
+
+
+def bare(objective: Objective, format_name: str) -> Objective:
+    """The objective without the document of this format that it was read from."""
+    return replace(
+        objective, foreign={name: kept for name, kept in objective.foreign.items() if name != format_name}, line=0
+    )
+
+
+def runs(objectives: Sequence[Objective], format_name: str) -> Iterator[tuple[Any, list[Objective]]]:
+    """Objectives that were read from the same document, with that document; None for those that were not read."""
+    for document, run in groupby(objectives, lambda objective: objective.foreign.get(format_name)):
+        yield document, list(run)
+
+
+def merged(original: Any, changes: Any) -> Any:
+    """``original`` with everything that ``changes`` says; lists of the same length place by place."""
+    if isinstance(original, Mapping) and isinstance(changes, Mapping):
+        result = dict(original)
+        for key, value in changes.items():
+            result[key] = merged(original[key], value) if key in original else value
+        return result
+    if isinstance(original, list) and isinstance(changes, list) and len(original) == len(changes):
+        return [merged(old, new) for old, new in zip(original, changes, strict=True)]
+    return changes
+
+
+def differences(wanted: Objective, read: Objective, names: Iterable[str]) -> list[str]:
+    """Those fields of the objective, of ``names``, that the written document does not say."""
+    return [name for name in names if getattr(wanted, name) != getattr(read, name)]
+
+
+def field_names(*without: str) -> tuple[str, ...]:
+    """All fields of an objective but ``without`` and where it was read."""
+    from aumos_otel.slo.objective import Objective  # noqa: PLC0415
+
+    return tuple(item.name for item in fields(Objective) if item.name not in {*without, "line", "foreign"})
+
+
+Reader = "Callable[[Mapping[str, Any]], list[Objective] | None]"
