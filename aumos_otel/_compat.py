@@ -14,6 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, get_value, set_value
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk import metrics as sdk_metrics
@@ -100,6 +101,28 @@ def wishes_of_span(span: Any) -> tuple[bool, bool]:
 def ending(processor: Any) -> Any:
     """The method that a span processor has for a span that is about to end."""
     return getattr(processor, "_on_ending", None)
+
+
+def _keeps_a_dict() -> bool:
+    """Whether a finished span of the SDK keeps its attributes in a dict that can be read."""
+    probe = sdk_trace.ReadableSpan("probe", attributes=BoundedAttributes(), resource=sdk_resources.Resource.get_empty())
+    if type(getattr(getattr(probe, "_attributes", None), "_dict", None)) is dict:
+        return True
+    MISSING.append("ReadableSpan._attributes._dict")
+    return False
+
+
+_has_dict = _keeps_a_dict()
+
+
+def attributes_of(span: Any) -> Mapping[str, Any]:
+    """The attributes of a finished span, read-only; of the SDK's own as their dict, because its view is ten times slower."""
+    if _has_dict and type(span) is sdk_trace.ReadableSpan:
+        kept: Any = span._attributes  # noqa: SLF001 - this module is where private names live
+        if type(kept) is BoundedAttributes:
+            found: dict[str, Any] = kept._dict  # noqa: SLF001 - same
+            return found
+    return span.attributes or {}
 
 
 def tracer_configurator(environ: Mapping[str, str]) -> dict[str, Any]:

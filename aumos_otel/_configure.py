@@ -13,6 +13,7 @@ from aumos_otel.providers import propagator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
 
     from opentelemetry.sdk._logs import LogRecordProcessor
     from opentelemetry.sdk.trace import SpanProcessor
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
         PropagationOptions,
         RedactionOptions,
         SamplingOptions,
+        SLOOptions,
         SpoolOptions,
     )
     from aumos_otel.pipeline import Telemetry
+    from aumos_otel.slo.objective import Definitions
 
 _lock = threading.RLock()
 _current: Telemetry | None = None
@@ -55,6 +58,7 @@ def configure(
     redaction: RedactionOptions | Literal[False] | None = None,
     spool: SpoolOptions | bool | None = None,
     propagation: PropagationOptions | None = None,
+    slos: SLOOptions | Definitions | str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
     identity: Callable[[Mapping[str, Any]], Mapping[str, str | None]] | None = None,
     instrumentations: bool | Mapping[str, bool] | None = None,
     propagators: Sequence[str] | None = None,

@@ -123,13 +123,17 @@ def propagate(function: Callable[P, R]) -> Callable[P, R]:
 def metric_tenant() -> str | None:
     """The tenant as a metric attribute: bounded, or None when no tenant is bound."""
     tenant = current().tenant_id
-    if tenant is None or tenant in _metric_tenants:
-        return tenant
-    with _lock:
-        if len(_metric_tenants) >= METRIC_TENANT_LIMIT:
-            return attributes.AUMOS_TENANT_ID_OTHER
-        _metric_tenants.add(tenant)
-    return tenant
+    return None if tenant is None else bounded_tenant(tenant)
+
+
+def bounded_tenant(tenant: str) -> str:
+    """``tenant`` as a metric attribute: itself while there is room for one more, else the one for the rest."""
+    tenant = tenant[:VALUE_LIMIT]
+    if tenant not in _metric_tenants and len(_metric_tenants) < METRIC_TENANT_LIMIT:
+        with _lock:
+            if len(_metric_tenants) < METRIC_TENANT_LIMIT:
+                _metric_tenants.add(tenant)
+    return tenant if tenant in _metric_tenants else attributes.AUMOS_TENANT_ID_OTHER
 
 
 def mark_local_root(span: trace.Span, parent_context: otel_context.Context | None) -> None:

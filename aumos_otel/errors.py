@@ -6,6 +6,8 @@ AumosOtelError
 │   └── MissingExtraError        the option needs an optional part that is not installed
 ├── PriceTableError          a price table that cannot be read as one
 ├── SpoolError               what is on disk cannot be written, read or erased
+├── ObjectiveError           a file of objectives that cannot be used; all that is wrong with it
+├── SourceError              counts of the past cannot be had, or cannot be read as such
 ├── RolloutError             rules cannot be read from, or written to, where they run
 └── LocalBackendError        the embedded backend cannot start or be reached
 
@@ -17,6 +19,10 @@ was expected, and what to do next.  Nothing here is raised into user code after
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 
@@ -78,6 +84,30 @@ class PriceTableError(_StructuredError):
 
 class SpoolError(_StructuredError):
     """What is kept on disk cannot be written, read or erased."""
+
+
+class ObjectiveError(_StructuredError):
+    """A file of objectives that cannot be used, with all that is wrong with it.
+
+    Attributes:
+        problems: one at least; the text of each is a line such as
+            ``slo.yaml:7: slos[0].target: got 99.9, expected a share such as 99.9% or 0.999``.
+
+    >>> from aumos_otel.errors import ObjectiveError
+    >>> print(ObjectiveError("slo.yaml", ["slo.yaml:7: slos[0].name: got 'A', expected lower-case letters"]))
+    slo.yaml:7: slos[0].name: got 'A', expected lower-case letters
+    """
+
+    def __init__(self, subject: str, problems: Iterable[object]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(subject, seen=self.problems, expected="a file without problems", remedy="correct each of them")
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+class SourceError(_StructuredError):
+    """What an objective counted cannot be had from where it is kept, or cannot be read as counts."""
 
 
 class RolloutError(_StructuredError):

@@ -29,7 +29,9 @@ from aumos_otel.config import (
     RedactionOptions,
     SamplingOptions,
     Signal,
+    SLOOptions,
     SpoolOptions,
+    slo_options,
     unknown_option,
 )
 from aumos_otel.errors import ConfigError
@@ -43,6 +45,7 @@ _SECTIONS: dict[str, type[Options]] = {
     "redaction": RedactionOptions,
     "spool": SpoolOptions,
     "propagation": PropagationOptions,
+    "slos": SLOOptions,
 }
 _CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURES: dict[str, Capture] = {"SPAN_ONLY": "span", "EVENT_ONLY": "event", "SPAN_AND_EVENT": "both"}
@@ -98,6 +101,7 @@ class Plan:
     redaction: RedactionOptions | None
     spool: SpoolOptions
     propagation: PropagationOptions
+    slos: SLOOptions
     destinations: Sequence[Destination]
     content: Content
     contents: Mapping[str, Content]
@@ -118,7 +122,7 @@ class Plan:
     def sections(self) -> list[Options]:
         """The option objects that are in force."""
         found: tuple[Options | None, ...] = (self.scalars, *self.destinations, self.sampling, self.sampling.tail)
-        found += (self.propagation, self.redaction, self.spool, self.llm, self.metrics, self.logs, self.console)
+        found += (self.slos, self.slos.kafka, self.propagation, self.redaction, self.spool, self.llm, self.metrics, self.logs, self.console)
         return [section for section in found if section is not None]
 
 
@@ -177,6 +181,7 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
         redaction=cast("RedactionOptions | None", sections["redaction"]),
         spool=cast("SpoolOptions", sections["spool"]),
         propagation=cast("PropagationOptions", sections["propagation"]),
+        slos=cast("SLOOptions", sections["slos"]),
         destinations=destinations,
         content=content,
         contents=contents,
@@ -217,6 +222,8 @@ def _section(
         value = _flag("AUMOS_OTEL_CONSOLE", environ) or bool(file.get("console", False))
     if name == "spool" and isinstance(value, bool):
         value = SpoolOptions(enabled=value)
+    if name == "slos" and value is not None:
+        value = slo_options(value)
     if value is False and name in _SWITCHABLE:
         sources[name] = "argument" if name in given else "OTEL_CONFIG_FILE" if name in file else "default"
         return None

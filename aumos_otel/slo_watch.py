@@ -14,7 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aumos_otel import guard
 from aumos_otel._internal import forking
@@ -30,7 +30,7 @@ from aumos_otel.slo.window import Occurrences
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from aumos_otel.config import SLOOptions
+    from aumos_otel.config.objectives import SLOOptions
     from aumos_otel.exporters.outlet import Outlet
     from aumos_otel.slo.objective import Objective
     from aumos_otel.slo.sli import Sli
@@ -109,6 +109,7 @@ class Watch:
     def start(self) -> None:
         """Begin to watch, here and in children that are forked from now on."""
         self._begin()
+        self._run()
         forking.in_child(self._after_fork)
 
     def stop(self) -> None:
@@ -125,6 +126,8 @@ class Watch:
             for objective in self._objectives
             if isinstance(objective.indicator, (Spans, Counted))
         ]
+
+    def _run(self) -> None:
         if self._watched:
             self._worker.ensure()
 
@@ -134,6 +137,7 @@ class Watch:
         self._worker.after_fork()
         if not stopped:
             self._begin()
+            self._run()
 
     def _work(self) -> float | None:
         """Look at what is due; returns the seconds until the next look."""
@@ -145,8 +149,10 @@ class Watch:
                 change = each.look(self._epoch + now, now, counts)
                 if change is not None:
                     self._tell(each, *change)
-        if due and watched is self._watched:
+        if due:
             self.burning = tuple({sli.name: sli for sli in map(self._burning, watched) if sli is not None}.values())
+        if watched is not self._watched:  # stopped meanwhile
+            self.burning = ()
         return max(0.0, min(each.due for each in watched) - time.monotonic()) if watched else None
 
     def _burning(self, watched: _Watched) -> Sli | None:
@@ -212,7 +218,9 @@ class _Watched:
         Returns:
             The state before and the evaluation, when the state is another one.
         """
-        self.due = max(self.due + self.step, now)
+        self.due += self.step
+        if self.due <= now:  # the machine was busy, or asleep
+            self.due = now + self.step
         self._take(at, counts.get(self.name, (0, 0)))
         found = evaluate(self.objective, self._history, at)
         self.burns = bool(found.burning)
@@ -232,8 +240,7 @@ class _Watched:
         self._events.append(at, good, total)
         if self._history is not self._events:
             weight = verdict(self._events, self.objective.budgeting, at)
-            if weight is not None:
-                self._history.append(at, weight.good, weight.total)
+            self._history.append(at, weight.good, weight.total)
 
 
 def counts_of(outlets: Iterable[Outlet]) -> Mapping[str, int]:

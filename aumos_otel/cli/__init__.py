@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aumos_otel.cli.output import Commands, print_columns
+from aumos_otel.cli.slo import slo
 from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="aumos-otel")
@@ -126,6 +128,9 @@ def config(*, as_json: bool) -> None:
         [("option", "value", "from", "variables")]
         + [(row["option"], str(row["value"]), row["source"], ", ".join(row["variables"])) for row in rows]
     )
+
+
+main.add_command(slo)
 
 
 def _local() -> Any:

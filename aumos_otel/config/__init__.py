@@ -11,6 +11,7 @@ from __future__ import annotations
 from aumos_otel.config.declaration import UNSET, Options, explain, option, unknown_option
 from aumos_otel.config.destinations import OTLP, Destination, OTLPFile, Selector, SpoolOptions
 from aumos_otel.config.identity import Identity
+from aumos_otel.config.objectives import KafkaOptions, SLOOptions, slo_options
 from aumos_otel.config.propagation import PropagationOptions
 from aumos_otel.config.redaction import RedactionOptions
 from aumos_otel.config.sampling import SamplingOptions, TailSampling
@@ -27,6 +28,7 @@ __all__ = [
     "Content",
     "Destination",
     "Identity",
+    "KafkaOptions",
     "LLMOptions",
     "LogsOptions",
     "MetricsOptions",
@@ -36,6 +38,7 @@ __all__ = [
     "PropagationOptions",
     "Protocol",
     "RedactionOptions",
+    "SLOOptions",
     "SamplingOptions",
     "Selector",
     "Signal",
@@ -43,5 +46,6 @@ __all__ = [
     "TailSampling",
     "explain",
     "option",
+    "slo_options",
     "unknown_option",
 ]

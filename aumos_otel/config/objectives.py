@@ -5,39 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
-from aumos_otel._internal.values import (
-    anything,
-    boolean,
-    function,
-    integer,
-    mapping,
-    names,
-    number,
-    readable_file,
-    text,
-)
+from aumos_otel._internal import values
+from aumos_otel._internal.values import boolean, number
 from aumos_otel.config.declaration import Options, one_of, option
 from aumos_otel.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DEFAULT_TOPIC: Final = "aumos.observability.events"  # registry
+
 
 def _files(value: Any) -> tuple[str, ...]:
     try:
-        return tuple(readable_file(each) for each in _listed(value))
+        return tuple(values.readable_file(each) for each in _listed(value))
     except ValueError:
         raise ValueError("paths of readable files") from None
 
 
 def _listed(value: Any) -> Sequence[Any]:
     if isinstance(value, str):
-        return names(value)
+        return values.names(value)
     if isinstance(value, Sequence):
         return value
     return (value,)
+
+
+def _definitions(value: Any) -> Any:
+    if hasattr(value, "objectives"):  # the class stands above this module
+        return value
+    raise ValueError("aumos_otel.slo.objective.Definitions")
 
 
 def _boost(value: Any) -> float:
@@ -51,7 +50,7 @@ def _boost(value: Any) -> float:
 
 def _brokers(value: Any) -> str:
     try:
-        found = names(value)
+        found = values.names(value)
     except ValueError:
         found = ()
     if not found or any("://" in each or any(map(str.isspace, each)) for each in found):
@@ -73,9 +72,9 @@ class KafkaOptions(Options):
     brokers: str | None = option(
         None, "AUMOS_KAFKA__BROKERS", parse=_brokers, doc="Brokers to begin with: `host:port`, separated by commas."
     )
-    topic: str = option("aumos.observability.events", "AUMOS_OTEL_KAFKA_TOPIC", parse=text, doc="Topic.")  # registry
+    topic: str = option(DEFAULT_TOPIC, "AUMOS_OTEL_SLO_KAFKA_TOPIC", parse=values.text, doc="Topic.")
     properties: Mapping[str, Any] = option(
-        {}, parse=mapping, doc="Further properties of librdkafka, e.g. `security.protocol`.", secret=True
+        {}, parse=values.mapping, doc="Further properties of librdkafka, e.g. `security.protocol`.", secret=True
     )
 
     def resolve(self, environ: Mapping[str, str], file: Mapping[str, Any], sources: dict[str, str]) -> Self:
@@ -118,11 +117,13 @@ class SLOOptions(Options):
     prefix: ClassVar[str] = "slos"
 
     files: Sequence[str] = option((), "AUMOS_OTEL_SLOS", parse=_files, doc="Files that define objectives.")
-    definitions: Any = option(None, parse=anything, doc="`aumos_otel.slo.objective.Definitions` made by a program.")
+    definitions: Any = option(
+        None, parse=_definitions, doc="`aumos_otel.slo.objective.Definitions` made by a program."
+    )
     tenants: int = option(
         200,
         "AUMOS_OTEL_SLO_TENANTS",
-        parse=integer(0, 100_000),
+        parse=values.integer(0, 100_000),
         doc="Tenants that are counted by their own name; the rest share `_other`.",
     )
     watch: bool = option(
@@ -141,7 +142,7 @@ class SLOOptions(Options):
         doc="Most root spans a second that are kept because something burns.",
     )
     on_event: Callable[[Mapping[str, Any]], object] | None = option(
-        None, parse=function, doc="Is told, on a thread of its own, when the state of an objective changes."
+        None, parse=values.function, doc="Is told, on a thread of its own, when the state of an objective changes."
     )
     kafka: KafkaOptions | None = option(
         None, "AUMOS_OTEL_SLO_KAFKA", parse=_kafka, doc="`KafkaOptions(…)` or True: events go to Kafka, too."
@@ -159,9 +160,11 @@ def slo_options(value: Any) -> SLOOptions:
     Raises:
         ConfigError: it is none of these, or a file cannot be read.
     """
-    if isinstance(value, (str, os.PathLike)) or (isinstance(value, Sequence) and not isinstance(value, bytes)):
+    if isinstance(value, (str, os.PathLike)):
+        return SLOOptions(files=cast("Any", (value,)))
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
         return SLOOptions(files=value)
-    if hasattr(value, "objectives"):  # `Definitions` stands above this module
+    if hasattr(value, "objectives"):
         return SLOOptions(definitions=value)
     try:
         return one_of(SLOOptions)(value)  # type: ignore[no-any-return]  # it is one of them

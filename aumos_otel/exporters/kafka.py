@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel import guard
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Producer
 
-    from aumos_otel.config import KafkaOptions
+    from aumos_otel.config.objectives import KafkaOptions
 
 _MODULE: Final = "confluent_kafka"
 _SITE: Final = "exporters.kafka"
@@ -55,20 +54,22 @@ class KafkaTopic(Outlet):
             raise MissingExtraError("slos.kafka", extra="kafka", module=_MODULE)
         self._options = options
         self._producer: Producer | None = None
+        self._awaited = 0
+        self._ended = False
         super().__init__(_SITE)
 
     def _hand_on(self, event: Mapping[str, Any]) -> None:
-        if self._producer is None:
-            self._producer = self._connected()
+        key, value = _key(event), json.dumps(event, allow_nan=False).encode()
+        producer = self._producer or self._connected()
+        if not self._expect(producer):
+            return
         try:
-            self._producer.produce(
-                self._options.topic,
-                value=json.dumps(event, allow_nan=False).encode(),
-                key=_key(event),
-                on_delivery=self._report,
-            )
-        except BufferError:  # the client's own queue is full
-            self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
+            producer.produce(self._options.topic, value=value, key=key, on_delivery=self._report)
+        except BaseException as error:
+            self._answered()
+            if not isinstance(error, BufferError):
+                raise
+            self._count(attributes.AUMOS_SLO_EVENT_DROPPED)  # the client's own queue is full
 
     def _connected(self) -> Producer:
         from confluent_kafka import Producer  # noqa: PLC0415 - an extra; loaded when there is an event
@@ -85,19 +86,43 @@ class KafkaTopic(Outlet):
         return 0.0
 
     def _settle(self, timeout: float) -> bool:
-        producer, deadline = self._producer, time.monotonic() + timeout
-        return producer is None or producer.flush(max(0.0, deadline - time.monotonic())) == 0
+        producer = self._producer
+        return producer is None or producer.flush(timeout) == 0
 
-    def _close(self) -> None:
-        producer, self._producer = self._producer, None
+    def _close(self, timeout: float) -> None:
+        with self._lock:
+            self._ended = True
+            producer, self._producer = self._producer, None
         if producer is not None:
-            producer.purge()  # else its end would wait for what is left
-            producer.poll(0)
+            producer.purge()  # what is left comes back as not delivered, and the client ends without it
+            producer.flush(timeout)
+        with self._lock:
+            lost, self._awaited = self._awaited, 0
+        self._count(attributes.AUMOS_SLO_EVENT_DROPPED, lost)
+
+    def _expect(self, producer: Producer) -> bool:
+        """Expect one more report; False after the end, which may come while the client is being loaded."""
+        with self._lock:
+            if not self._ended:
+                self._producer = producer
+                self._awaited += 1
+                return True
+        self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
+        return False
+
+    def _answered(self) -> bool:
+        """Expect one report less; False when there is none to expect, because the books are closed."""
+        with self._lock:
+            expected = self._awaited > 0
+            self._awaited -= expected
+            return expected
 
     def _report(self, error: KafkaError | None, _message: object) -> None:
+        if not self._answered():
+            return
         if error is None:
             self._count(attributes.AUMOS_SLO_EVENT_DELIVERED)
-        elif self._closed and "_PURGE" in error.name():
+        elif self._ended:
             self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
         else:
             self._count(attributes.AUMOS_SLO_EVENT_FAILED)
@@ -108,7 +133,7 @@ class KafkaTopic(Outlet):
         guard.notice(_SITE, f"Kafka: {error.str()}")
 
     def _after_fork(self) -> None:
-        producer, self._producer = self._producer, None
+        producer, self._producer, self._awaited = self._producer, None, 0
         if producer is not None:  # its threads are not here: to end it would wait for them in vain
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
         super()._after_fork()

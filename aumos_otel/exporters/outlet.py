@@ -6,11 +6,10 @@ which are counted, and the time of nobody else.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel import guard
@@ -23,6 +22,16 @@ if TYPE_CHECKING:
 
 #: Events that may wait.
 LIMIT: Final = 1000
+
+#: What becomes of events.
+OUTCOMES: Final = (
+    attributes.AUMOS_SLO_EVENT_DELIVERED,
+    attributes.AUMOS_SLO_EVENT_DROPPED,
+    attributes.AUMOS_SLO_EVENT_FAILED,
+)
+
+#: Seconds of the time to leave that are kept for counting what is left.
+MARGIN: Final = 0.1
 
 
 class Outlet(ABC):
@@ -45,15 +54,13 @@ class Outlet(ABC):
             self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
             return
         if len(self._queue) >= LIMIT:
-            with contextlib.suppress(IndexError):  # the thread was quicker
-                self._queue.popleft()
-                self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
+            self._drop_oldest()
         self._queue.append(event)
         self._worker.ensure()
         self._worker.wake()
 
     def counts(self) -> dict[str, int]:
-        """Events of this process by what became of them: delivered, dropped, failed."""
+        """Events of this process by what became of them, one of `OUTCOMES`."""
         with self._lock:
             return dict(self._counts)
 
@@ -67,11 +74,12 @@ class Outlet(ABC):
     def shutdown(self, timeout: float) -> bool:
         """Flush and stop; what is left after ``timeout`` seconds is dropped.  False if any is."""
         self._closed = True
-        done = self.flush(timeout)
+        margin = min(MARGIN, timeout / 10)
+        done = self.flush(timeout - margin)
         self._worker.stop()
-        left, self._queue = len(self._queue), deque()
-        self._count(attributes.AUMOS_SLO_EVENT_DROPPED, left)
-        self._close()
+        while self._drop_oldest():
+            pass
+        self._close(margin)
         return done
 
     @abstractmethod
@@ -86,12 +94,20 @@ class Outlet(ABC):
         """Wait until what was handed on has arrived; False when that took more than ``timeout`` seconds."""
         return True
 
-    def _close(self) -> None:
-        """Let go of what is behind."""
+    def _close(self, timeout: float) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of what is behind, within ``timeout`` seconds."""
 
     def _count(self, what: str, number: int = 1) -> None:
         with self._lock:
             self._counts[what] += number
+
+    def _drop_oldest(self) -> bool:
+        try:
+            self._queue.popleft()
+        except IndexError:  # the thread was quicker
+            return False
+        self._count(attributes.AUMOS_SLO_EVENT_DROPPED)
+        return True
 
     @property
     def _idle(self) -> bool:
@@ -100,9 +116,12 @@ class Outlet(ABC):
     def _work(self) -> float | None:
         self._busy = True
         try:
-            while self._queue:
-                self._try(self._queue.popleft())
-            return self._between()
+            while True:
+                try:
+                    event = self._queue.popleft()
+                except IndexError:  # empty, or emptied by a shutdown that waits no longer
+                    return self._between()
+                self._try(event)
         finally:
             self._busy = False
 
@@ -120,7 +139,7 @@ class Outlet(ABC):
     def _start_over(self) -> None:
         self._lock = threading.RLock()
         self._queue: deque[Mapping[str, Any]] = deque()
-        self._counts: Counter[str] = Counter()
+        self._counts = dict.fromkeys(OUTCOMES, 0)
         self._busy = False
 
 

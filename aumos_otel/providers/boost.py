@@ -132,13 +132,11 @@ class BurnBoost(Sampler):
         kind: Any,
         attributes: Attributes,
     ) -> SamplingResult:
-        if not self._roots_only:
-            parent = get_current_span(parent_context).get_span_context()
-            if parent.is_valid:
-                if parent.trace_id in self._kept and parent.trace_flags.sampled and not parent.is_remote:
-                    return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, parent.trace_state)
-                return result
-        if result.decision is Decision.RECORD_AND_SAMPLE and self._threshold is None:
+        parent = None if self._roots_only else get_current_span(parent_context).get_span_context()
+        if parent is not None and parent.is_valid:
+            follows = parent.trace_id in self._kept and parent.trace_flags.sampled and not parent.is_remote
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, parent.trace_state) if follows else result
+        if self._threshold is None and result.decision is Decision.RECORD_AND_SAMPLE:
             return result
         if not _concerns(burning, name, kind, attributes or {}):
             return result

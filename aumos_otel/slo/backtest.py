@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.slo import incident as incidents_of
 from aumos_otel.slo.budget import budget
-from aumos_otel.slo.burn_rate import Detector, blind_band, burn_rate
+from aumos_otel.slo.burn_rate import Detector, blind_band
 from aumos_otel.slo.policy import AUMOS_SEED, SLOTH_30D, SRE_WORKBOOK
 from aumos_otel.slo.status import tier_text
 
@@ -209,7 +209,7 @@ def backtest(
 
 
 class _Replay:
-    """A history with what the policies have in common: each window's burn rate at each instant."""
+    """A history with what the policies have in common: each window's error ratio at each instant."""
 
     def __init__(self, objective: Objective, history: History, incidents: tuple[Incident, ...]) -> None:
         self._objective = objective
@@ -217,7 +217,7 @@ class _Replay:
         self._incidents = incidents
         self._allowed = incidents_of.period_allowance(objective, history)
         self._instants = instants(history)
-        self._burns: dict[int, list[float]] = {}
+        self._known: dict[int, list[float]] = {}
 
     def trial(self, policy: Policy) -> Trial:
         objective = replace(self._objective, policy=policy)
@@ -262,9 +262,9 @@ class _Replay:
     def _burning(self, detector: Detector) -> Sequence[int]:
         """The positions of the instants at which a tier burns."""
         found: Sequence[int] = range(len(self._instants))
-        for seconds, factor in reversed(detector.limits):  # the longest window leaves fewest
-            rates = self._rates(seconds)
-            found = [index for index in found if rates[index] >= factor]
+        for seconds, least in reversed(detector.limits):  # the longest window leaves fewest
+            ratios = self._ratios(seconds)
+            found = [index for index in found if ratios[index] >= least]
         if detector.gated:
             longest = detector.tier.long.seconds
             found = [
@@ -293,14 +293,13 @@ class _Replay:
         bad = self._history.counts(incident.start + seconds, seconds).bad
         return bad / self._allowed if self._allowed > 0 else 0.0
 
-    def _rates(self, seconds: int) -> list[float]:
-        """The burn rate of a window at each instant; NaN, which reaches nothing, where nothing happened."""
-        rates = self._burns.get(seconds)
-        if rates is None:
-            share = float(self._objective.budget)
-            known = (burn_rate(counts, share) for counts in self._history.rolling(seconds, self._instants))
-            rates = self._burns[seconds] = [math.nan if rate is None else rate for rate in known]
-        return rates
+    def _ratios(self, seconds: int) -> list[float]:
+        """The error ratio of a window at each instant; NaN, which reaches nothing, where nothing happened."""
+        ratios = self._known.get(seconds)
+        if ratios is None:
+            known = (counts.error_ratio for counts in self._history.rolling(seconds, self._instants))
+            ratios = self._known[seconds] = [math.nan if ratio is None else ratio for ratio in known]
+        return ratios
 
 
 def _tells(alert: Alert, incident: Incident) -> bool:

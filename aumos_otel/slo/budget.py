@@ -45,7 +45,7 @@ class Budget:
     @property
     def remaining_events(self) -> float | None:
         """Bad events that the budget still allows; below 0 when it is overdrawn."""
-        return None if self.remaining_ratio is None else self.allowed_events - self.bad_events
+        return None if self.remaining_ratio is None else self.allowed_events * self.remaining_ratio
 
     @property
     def remaining_minutes(self) -> float | None:

@@ -1,6 +1,7 @@
 """How many times faster than allowed a budget goes, and which tiers of its policy that makes burn.
 
-All windows end at the same moment; the arithmetic is that of the compiled rules, to the last comparison.
+All windows end at the same moment.  The arithmetic is that of the compiled rules, to the last comparison: an error
+ratio is compared with factor x budget, multiplied as decimals, since 0.0144 / 0.001 is less than 14.4 in floats.
 """
 
 from __future__ import annotations
@@ -35,15 +36,13 @@ class Detector:
     """Decides whether a tier burns: floats of what the objective says in decimals.
 
     Attributes:
-        limits: (seconds, burn rate) that must all be reached.
-        budget: the share that may be bad.
+        limits: (seconds, error ratio) that must all be reached.
         bad_events: fewest bad events in the longest window; 0: no gate.
         z: of the gate's confidence; None: the observed ratio decides alone.
     """
 
     tier: Tier
     limits: tuple[tuple[int, float], ...]
-    budget: float
     bad_events: int = 0
     z: float | None = None
 
@@ -53,16 +52,15 @@ class Detector:
         gate = objective.gate
         return cls(
             tier=tier,
-            limits=tuple((limit.seconds, float(limit.factor)) for limit in tier.limits),
-            budget=float(objective.budget),
+            limits=tuple((limit.seconds, float(limit.factor * objective.budget)) for limit in tier.limits),
             bad_events=gate.bad_events if gate else 0,
             z=NormalDist().inv_cdf(float(gate.confidence)) if gate and gate.confidence is not None else None,
         )
 
     def reached(self, counts: Mapping[int, Counts]) -> tuple[bool, ...]:
         """Which of the limits are reached, given what each window counts."""
-        rates = ((burn_rate(counts[seconds], self.budget), factor) for seconds, factor in self.limits)
-        return tuple(rate is not None and rate >= factor for rate, factor in rates)
+        ratios = ((counts[seconds].error_ratio, least) for seconds, least in self.limits)
+        return tuple(ratio is not None and ratio >= least for ratio, least in ratios)
 
     def burning(self, counts: Mapping[int, Counts]) -> bool:
         """Whether all of them are, and by enough traffic."""
@@ -75,11 +73,9 @@ class Detector:
 
     def enough(self, counts: Mapping[int, Counts]) -> bool:
         """Whether the longest window holds enough traffic to tell."""
-        seconds, factor = self.limits[-1]
+        seconds, least = self.limits[-1]
         longest = counts[seconds]
-        if longest.bad < self.bad_events:
-            return False
-        return self.z is None or wilson_lower(longest, self.z) / self.budget >= factor
+        return longest.bad >= self.bad_events and (self.z is None or wilson_lower(longest, self.z) >= least)
 
 
 def wilson_lower(counts: Counts, z: float) -> float:

@@ -49,22 +49,30 @@ class Forecast:
 
 def forecast(objective: Objective, burns: Mapping[int, float | None], budget: Budget, at: float) -> Forecast:
     """The forecast at ``at``, given the burn rate of each window and what is left."""
-    windows = [seconds for seconds in BLENDED if seconds in burns] or list(burns)
-    rates = [rate for seconds in windows if (rate := burns[seconds]) is not None]
-    if not rates or budget.remaining_ratio is None:
+    if budget.remaining_ratio is None:
+        return Forecast()
+    rates = _rates(burns)
+    blend = sum(rates) / len(rates) if rates else None
+    if budget.remaining_ratio <= 0:
+        return Forecast(rate=blend, exhausted_at=at, earliest=at, latest=at)
+    if blend is None:
         return Forecast()
     # A rolling period has no end: a budget that lasts for another one is as good as any.
-    horizon = at + budget.seconds if isinstance(objective.window, Rolling) else budget.end
-    blend = sum(rates) / len(rates)
+    horizon = budget.seconds if isinstance(objective.window, Rolling) else budget.end - at
+    full = budget.remaining_ratio * budget.seconds
     exhausted_at, earliest, latest = (
-        _exhausted_at(rate, budget.remaining_ratio, budget.seconds, at, horizon)
-        for rate in (blend, max(rates), min(rates))
+        at + full / rate if rate > 0 and full / rate <= horizon else None for rate in (blend, max(rates), min(rates))
     )
     return Forecast(rate=blend, exhausted_at=exhausted_at, earliest=earliest, latest=latest)
 
 
-def _exhausted_at(rate: float, left: float, period: float, at: float, horizon: float) -> float | None:
-    if left <= 0:
-        return at
-    gone = at + left * period / rate if rate > 0 else horizon + 1
-    return gone if gone <= horizon else None
+def _rates(burns: Mapping[int, float | None]) -> list[float]:
+    """The rates to blend; where nothing happened, the next longer window tells; none if the longest is unknown."""
+    windows = [seconds for seconds in BLENDED if seconds in burns] or sorted(burns)
+    rates: list[float] = []
+    for seconds in reversed(windows):
+        rate = burns[seconds]
+        if rate is None and not rates:
+            return []
+        rates.append(rates[-1] if rate is None else rate)
+    return rates

@@ -10,20 +10,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.slo import quantity
+from aumos_otel.slo.objective import Objective
 from aumos_otel.slo.problem import Path, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from aumos_otel.slo.objective import Objective
+#: Where a template wants the range.
+WINDOW: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_FIELDS: Final = tuple(item.name for item in fields(Objective) if item.name not in {"line", "foreign"})
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -37,10 +40,15 @@ class Remark:
 
 @dataclass(slots=True)
 class Findings:
-    """What comes to light while documents are read: problems refuse the file, remarks do not."""
+    """What comes to light while documents are read: problems refuse the file, remarks do not.
+
+    Attributes:
+        line_of: the line of a path, for documents that come from a file.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    line_of: Callable[[Path], int] | None = None
 
     def problem(self, path: Path, seen: object, expected: str) -> None:
         """Note what makes the file unusable."""
@@ -72,6 +80,11 @@ class Node:
 
     def __contains__(self, key: str) -> bool:
         return self.value.get(key) is not None
+
+    @property
+    def line(self) -> int:
+        """Where it stands in the file; 0 when in none."""
+        return self.findings.line_of(self.path) if self.findings.line_of else 0
 
     def get(self, key: str) -> Any:
         """What stands there, of whatever type; None if nothing does."""
@@ -190,17 +203,18 @@ def name_of(text: str) -> str:
     return _NOT_IN_NAMES.sub("-", text.lower()).strip("-")
 
 
-def number(value: Decimal) -> int | float:
-    """The number of a document that reads as ``value`` again."""
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
 class Names:
     """Names of objectives, given out once a service."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._given: dict[tuple[str, str], str] = {}
+
+    def copy(self, findings: Findings) -> Names:
+        """The same names given, to try what comes next."""
+        names = Names(findings)
+        names._given |= self._given
+        return names
 
     def give(self, path: Path, service: str, text: str) -> str:
         """The name for an objective that its document calls ``text``; the same text twice is a problem."""
@@ -219,41 +233,55 @@ class Names:
         return name
 
 
-def bare(objective: Objective, format_name: str) -> Objective:
-    """The objective without the document of this format that it was read from."""
-    return replace(
-        objective, foreign={name: kept for name, kept in objective.foreign.items() if name != format_name}, line=0
-    )
-
-
-def runs(objectives: Sequence[Objective], format_name: str) -> Iterator[tuple[Any, list[Objective]]]:
-    """Objectives that were read from the same document, with that document; None for those that were not read."""
-    for document, run in groupby(objectives, lambda objective: objective.foreign.get(format_name)):
-        yield document, list(run)
-
-
 def merged(original: Any, changes: Any) -> Any:
     """``original`` with everything that ``changes`` says; lists of the same length place by place."""
     if isinstance(original, Mapping) and isinstance(changes, Mapping):
-        result = dict(original)
-        for key, value in changes.items():
-            result[key] = merged(original[key], value) if key in original else value
-        return result
+        return {
+            **original,
+            **{key: merged(original[key], value) if key in original else value for key, value in changes.items()},
+        }
     if isinstance(original, list) and isinstance(changes, list) and len(original) == len(changes):
         return [merged(old, new) for old, new in zip(original, changes, strict=True)]
     return changes
 
 
-def differences(wanted: Objective, read: Objective, names: Iterable[str]) -> list[str]:
-    """Those fields of the objective, of ``names``, that the written document does not say."""
-    return [name for name in names if getattr(wanted, name) != getattr(read, name)]
+def differences(wanted: Sequence[Objective], read: Sequence[Objective]) -> list[tuple[Objective, str]]:
+    """Objectives and their fields that ``read`` does not have as they are wanted; where they were read from is none."""
+    if len(wanted) != len(read):
+        return [(objective, "name") for objective in wanted] or [(objective, "name") for objective in read]
+    return [
+        (objective, name)
+        for objective, other in zip(wanted, read, strict=True)
+        for name in _FIELDS
+        if getattr(objective, name) != getattr(other, name)
+    ]
 
 
-def field_names(*without: str) -> tuple[str, ...]:
-    """All fields of an objective but ``without`` and where it was read."""
-    from aumos_otel.slo.objective import Objective  # noqa: PLC0415
+def written(
+    original: Any,
+    objectives: Sequence[Objective],
+    wanted: Sequence[Objective],
+    anew: Any,
+    read: Callable[[Any], Sequence[Objective]],
+) -> tuple[Any, list[tuple[Objective, str]]]:
+    """The document for objectives, and what of them it cannot say.
 
-    return tuple(item.name for item in fields(Objective) if item.name not in {*without, "line", "foreign"})
+    Args:
+        original: the document that they were read from; None if they were not.
+        objectives: as they are.
+        wanted: as near to that as the format comes in other words.
+        anew: a document that says of them what the format has words for.
+        read: the objectives of a document.
+    """
+    if original is not None and not differences(objectives, read(original)):
+        return original, []
+    for document in [anew] if original is None else [merged(original, anew), anew]:
+        if not differences(wanted, read(document)):
+            return document, []
+    return anew, differences(wanted, read(anew))
 
 
-Reader = "Callable[[Mapping[str, Any]], list[Objective] | None]"
+def runs(objectives: Sequence[Objective], format_name: str) -> Iterator[tuple[Any, list[Objective]]]:
+    """Objectives of one service that were read from one document, with that document; None if they were not read."""
+    for (document, _), run in groupby(objectives, lambda one: (one.foreign.get(format_name), one.service)):
+        yield document, list(run)

@@ -45,7 +45,7 @@ def find(objective: Objective, history: History) -> tuple[Incident, ...]:
     samples = list(history)
     allowed = period_allowance(objective, history)
     budget = float(objective.budget)
-    found = []
+    found: list[Incident] = []
     for first, last in _stretches(history, samples, budget):
         start, end, bad = _worst(samples[first:last], budget, history.step)
         if bad >= _LEAST * allowed:

@@ -1,36 +1,38 @@
 """Regular expressions that mean the same in Python and in Go, matched in time that grows with the text alone.
 
-The syntax is the part of RE2's that needs no flags: literals, ``.``, sets, groups, ``|`` and counted repetition.
-A pattern is matched whole, as Prometheus matches labels; ``.`` is any character, a line break too.  It is run as
-an automaton whose states are made as texts need them, so nothing ever goes back in the text.
+The syntax is the part of RE2's that needs no flags: literals, ``.``, sets, groups, ``|`` and repetition.
+A pattern is matched whole, as Prometheus matches labels; ``.`` is any character, a line break too.  It runs as
+an automaton whose states are made when a text needs them (Glushkov's places, subset by subset): nothing goes
+back in the text, so no pattern is slow on any text.  `aumos_otel.slo.pattern_syntax` reads the text of a pattern.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-#: A pattern's characters, its nested groups, and the places that it has once its repetitions are written out.
-_LONGEST: Final = 1000
-_DEEPEST: Final = 50
-_MOST_PLACES: Final = 500
-#: Steps between states that are remembered; then the automaton starts over.
+from aumos_otel.slo import pattern_syntax as syntax
+
+if TYPE_CHECKING:
+    from aumos_otel.slo.pattern_syntax import Node, Range
+
+#: Steps from state to state that are remembered; then the automaton begins anew, so that its memory is bounded.
 _MOST_STEPS: Final = 5000
 
-_Range = tuple[str, str]
-_ANY: Final[tuple[_Range, ...]] = (("\x00", "\U0010ffff"),)
-_CLASSES: Final[dict[str, tuple[_Range, ...]]] = {
-    "d": (("0", "9"),),
-    "w": (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z")),
-    "s": (("\t", "\n"), ("\f", "\r"), (" ", " ")),
-}
-_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r"}
-_PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+class _Part(NamedTuple):
+    """A part of the pattern: whether nothing is enough for it, and the places where it begins and ends."""
+
+    nullable: bool
+    first: frozenset[int]
+    last: frozenset[int]
+
+
+_NOTHING: Final = _Part(nullable=True, first=frozenset(), last=frozenset())
 
 
 class Pattern:
-    """A pattern that is ready to match.
+    """A pattern that is ready to match; a place is one character that it wants.
 
     Raises:
         ValueError: it is none; the message says what would have been one.
@@ -40,15 +42,13 @@ class Pattern:
     True
     """
 
-    __slots__ = ("_places", "_start", "_states", "_steps", "text")
+    __slots__ = ("_follow", "_sets", "_start", "_states", "_steps", "_whole", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._places = _Places()
-        whole = _Parser(text).parse().lay(self._places)
-        self._places.last = whole.last
-        self._places.nullable = whole.nullable
-        self._places.follow.append(whole.first)
+        self._sets: list[tuple[Range, ...]] = []
+        self._follow: list[frozenset[int]] = []
+        self._whole = self._lay(syntax.parse(text))
         self._start_over()
 
     def matches(self, text: str) -> bool:
@@ -56,43 +56,6 @@ class Pattern:
         state = self._start
         for character in text:
             state = state[character]
-            if not state.places:
-                return False
+            if not state.ahead:
+                return state.accepts and character is text[-1] and len(text) == 1
         return state.accepts
-
-    def _start_over(self) -> None:
-        self._states: dict[frozenset[int], _State] = {}
-        self._steps = 0
-        origin = len(self._places.sets)
-        self._start = _State(self, frozenset({origin}), accepts=self._places.nullable)
-
-    def step(self, places: frozenset[int], character: str) -> _State:
-        """The state after one more character."""
-        if self._steps >= _MOST_STEPS:
-            self._start_over()
-        self._steps += 1
-        sets, follow = self._places.sets, self._places.follow
-        ahead = frozenset().union(*(follow[place] for place in places))
-        reached = frozenset(
-            place for place in ahead if any(first <= character <= last for first, last in sets[place])
-        )
-        state = self._states.get(reached)
-        if state is None:
-            state = self._states[reached] = _State(self, reached, accepts=not reached.isdisjoint(self._places.last))
-        return state
-
-
-class _State(dict[str, "_State"]):
-    """Where a text may have got to, and where each next character leads: looked up, found out when first asked."""
-
-    __slots__ = ("accepts", "places", "_pattern")
-
-    def __init__(self, pattern: Pattern, places: frozenset[int], *, accepts: bool) -> None:
-        super().__init__()
-        self._pattern = pattern
-        self.places = places
-        self.accepts = accepts
-
-    def __missing__(self, character: str) -> _State:
-        following = self[character] = self._pattern.step(self.places, character)
-        return following

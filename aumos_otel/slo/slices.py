@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Seconds that weigh one.
 MINUTE: Final = 60.0
+#: Of a slice's ratio that are compared: 0.95 of so many events is 0.95, whatever the last bit says.
+_DIGITS: Final = 9
 
 
 def weighed(events: History, budgeting: Budgeting) -> History:
@@ -24,22 +26,22 @@ def weighed(events: History, budgeting: Budgeting) -> History:
     history = History(events.step, events.longest)
     for sample in events:
         counts = verdict(events, budgeting, sample.at)
-        if counts is not None:
-            history.append(sample.at, counts.good, counts.total)
+        history.append(sample.at, counts.good, counts.total)
     return history
 
 
-def verdict(events: History, budgeting: Budgeting, at: float) -> Counts | None:
+def verdict(events: History, budgeting: Budgeting, at: float) -> Counts:
     """What counts for the step that ends at ``at``: its events, or how good the slice was that ends there.
 
-    A slice weighs as much as its step is of a minute; without events it does not count: None.
+    A slice weighs as much as its step is of a minute; one without events weighs nothing.
     """
     if isinstance(budgeting, Occurrences):
         return events.counts(at, events.step)
     ratio = events.counts(at, budgeting.seconds).error_ratio
     if ratio is None:
-        return None
+        return Counts(0.0, 0.0)
     weight = events.step / MINUTE
     if isinstance(budgeting, RatioTimeslices):
         return Counts((1 - ratio) * weight, weight)
-    return Counts(weight if 1 - ratio >= float(budgeting.target) else 0.0, weight)
+    good = round(1 - ratio, _DIGITS) >= float(budgeting.target)
+    return Counts(weight if good else 0.0, weight)

@@ -57,14 +57,12 @@ class Evaluation:
     @property
     def is_fast_burning(self) -> bool:
         """Whether the shortest window's limit is reached."""
-        rate = self.fast_burn_rate
-        return rate is not None and rate >= float(_first(self.objective.burn_policy).short.factor)
+        return Detector.of(self.objective, _first(self.objective.burn_policy)).reached(self.counts)[0]
 
     @property
     def is_slow_burning(self) -> bool:
         """Whether the longest window's limit is reached."""
-        rate = self.slow_burn_rate
-        return rate is not None and rate >= float(_first(self.objective.burn_policy).long.factor)
+        return Detector.of(self.objective, _first(self.objective.burn_policy)).reached(self.counts)[-1]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON; windows in Prometheus' notation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -21,6 +21,16 @@ LONGEST: Final[dict[Unit, int]] = {
     "year": 31_626_000,
 }
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+
+
+def known(time_zone: str) -> bool:
+    """Whether there is a time zone of this name."""
+    try:
+        ZoneInfo(time_zone)
+    # A name that is a path, or a folder of zones such as "America".
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

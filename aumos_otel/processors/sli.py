@@ -1,0 +1,145 @@
+"""Counts the events of service-level indicators, of every span and whatever sampling makes of it.
+
+The counter costs the thread that ends a span some look-ups and one addition for each SLI that the span is an
+event of: `sli_index` knows which SLIs have to be asked, `sli_cells` holds the sums, `sli_series` what they add
+up to, `sli_metrics` brings that to OpenTelemetry's metrics.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from aumos_otel import _compat, guard
+from aumos_otel._internal import forking
+from aumos_otel.processors.sli_cells import Cells, Trace
+from aumos_otel.processors.sli_facts import EVENT, LogFacts, SpanFacts
+from aumos_otel.processors.sli_index import SliIndex
+from aumos_otel.processors.sli_series import SeriesTable
+from aumos_otel.semconv import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from opentelemetry.sdk._logs import ReadWriteLogRecord
+
+    from aumos_otel.processors.sli_cells import Row
+    from aumos_otel.processors.sli_index import Candidate
+    from aumos_otel.processors.sli_series import Key, Series
+    from aumos_otel.slo.sli import Sli
+
+_SITE: Final = "processors.sli"
+_TENANT: Final = attributes.AUMOS_TENANT_ID
+
+
+class SliCounter:
+    """The counts of a process.  A forked child starts at zero, with the SLIs of its parent.
+
+    Args:
+        slis: that are counted from the beginning; of two with one name the first.
+        most_series: of one metric; see `SeriesTable`.
+        exemplars: whether the traces behind events are remembered.
+    """
+
+    def __init__(self, slis: Iterable[Sli] = (), *, most_series: int = 2000, exemplars: bool = True) -> None:
+        self.exemplars = exemplars
+        self._most_series = most_series
+        self._index = SliIndex(())
+        self._start_over()
+        forking.in_child(self._start_over)
+        for sli in slis:
+            self.add(sli)
+
+    def _start_over(self) -> None:
+        """In a forked child: what has been counted so far is the parent's."""
+        self._lock = threading.RLock()  # reading may collect garbage, which may end a span that declares an SLI
+        self._cells = Cells()
+        self._table = SeriesTable(self._most_series)
+
+    def add(self, sli: Sli) -> None:
+        """Count one more SLI from now on; the same again changes nothing."""
+        with self._lock:
+            known = self.find(sli.name)
+            if known is None:
+                self._index = SliIndex((*self._index.slis, sli))
+            elif known != sli:
+                guard.notice(
+                    f"{_SITE}.{sli.name}",
+                    f"SLI {sli.name!r} is defined twice: {known!r} is counted, {sli!r} is not; rename one of them",
+                )
+
+    def find(self, name: str) -> Sli | None:
+        """The SLI of that name."""
+        return next((sli for sli in self._index.slis if sli.name == name), None)
+
+    @property
+    def slis(self) -> tuple[Sli, ...]:
+        """All SLIs in the order in which they came."""
+        return self._index.slis
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """All events and the good ones by SLI, since the process began."""
+        index = self._index
+        sums = [[0, 0] for _ in index.slis]
+        for (number, _), (bad, good) in self._cells.read().counts.items():
+            if number < len(sums):
+                sums[number][0] += bad + good
+                sums[number][1] += good
+        return {sli.name: (events, good) for sli, (events, good) in zip(index.slis, sums, strict=True)}
+
+    def series(self) -> tuple[int, dict[Key, Series]]:
+        """The number of this reading, and what has been counted by SLI (its place in `slis`) and tenant."""
+        with self._lock:
+            series = self._table.update(self._cells.read(), len(self._index.slis))
+            return self._table.readings, dict(series)
+
+    def count_span(self, span: ReadableSpan) -> None:
+        """Count a span that has ended."""
+        index = self._index
+        if not index.slis:
+            return
+        known = _compat.attributes_of(span)
+        scope = span.instrumentation_scope
+        scope_name = "" if scope is None else scope.name
+        kind, candidates = index.candidates(span.kind, span.name, scope_name, known)
+        if candidates:
+            self._count(
+                candidates,
+                SpanFacts(span, kind, scope_name, known),
+                lambda: _trace_of_span(span),
+            )
+
+    def count_event(self, record: ReadWriteLogRecord) -> None:
+        """Count a log record, if it is an event."""
+        given = record.log_record
+        name, index = given.event_name, self._index
+        if not name or not index.slis:
+            return
+        known: Mapping[str, Any] = given.attributes or {}
+        scope = record.instrumentation_scope
+        scope_name = "" if scope is None else scope.name
+        _, candidates = index.candidates(EVENT, name, scope_name, known)
+        if candidates:
+            self._count(candidates, LogFacts(record, name, scope_name, known), lambda: _trace_of_event(given))
+
+    def _count(
+        self, candidates: Sequence[Candidate], facts: SpanFacts | LogFacts, trace: Callable[[], Trace | None]
+    ) -> None:
+        row: Row | None = None
+        for number, verdict in candidates:
+            try:
+                good = verdict(facts)
+            except Exception:  # noqa: BLE001 - it costs its own SLI this event, not the others
+                with guard.swallow(f"{_SITE}.{self._index.slis[number].name}"):
+                    raise
+                continue
+            if good is None:
+                continue
+            if row is None:
+                row = self._cells.row(facts.attributes.get(_TENANT))
+            row.counts[number + number + good] += 1
+            if self.exemplars and (not good or number not in row.good):
+                _remember(row, number, trace(), good=good)
