@@ -190,7 +190,9 @@ ENDS = {
 def test_everything_arrives(end: str, collector: HTTPSink, start: Callable[..., subprocess.Popen[str]]) -> None:
     """However the program ends, and it ends as it would have without us."""
     wait, number, code = ENDS[end]
-    before = "signal.signal(signal.SIGINT, signal.SIG_DFL)\n" if end == "SIGINT that kills" else ""
+    # A shell's background job ignores SIGINT, and what it starts inherits that.
+    handler = "signal.SIG_DFL" if end == "SIGINT that kills" else "signal.default_int_handler"
+    before = f"signal.signal(signal.SIGINT, {handler})\n"
     process = start(before + WORK + wait)
     ready(process)
     if number is not None:

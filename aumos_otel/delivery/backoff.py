@@ -16,8 +16,11 @@ LONGEST_REQUEST: Final = 600.0
 #: Share of the time asked for that is added at most, so that not all senders come back at once.
 _SPREAD: Final = 0.1
 
+#: Not the application's generator: a seed of its own would make all its workers come back at once.
+_chance: Final = random.SystemRandom().random
 
-def delay(attempt: int, retry_after: float | None = None, *, chance: Callable[[], float] = random.random) -> float:
+
+def delay(attempt: int, retry_after: float | None = None, *, chance: Callable[[], float] = _chance) -> float:
     """Seconds until the next attempt: full jitter below a doubling bound, and never before the receiver wants it.
 
     Args:

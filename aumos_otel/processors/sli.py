@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import TraceFlags
 
 from aumos_otel import _compat, guard
 from aumos_otel._internal import forking
@@ -24,6 +25,7 @@ from aumos_otel.semconv import attributes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from opentelemetry._logs import LogRecord
     from opentelemetry.sdk._logs import ReadWriteLogRecord
 
     from aumos_otel.processors.sli_cells import Row
@@ -82,13 +84,13 @@ class SliCounter:
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """All events and the good ones by SLI, since the process began."""
-        index = self._index
-        sums = [[0, 0] for _ in index.slis]
-        for (number, _), (bad, good) in self._cells.read().counts.items():
+        slis = self._index.slis
+        sums = [[0, 0] for _ in slis]
+        for (number, _), series in self.series()[1].items():
             if number < len(sums):
-                sums[number][0] += bad + good
-                sums[number][1] += good
-        return {sli.name: (events, good) for sli, (events, good) in zip(index.slis, sums, strict=True)}
+                sums[number][0] += series.events
+                sums[number][1] += series.good_events
+        return {sli.name: (events, good) for sli, (events, good) in zip(slis, sums, strict=True)}
 
     def series(self) -> tuple[int, dict[Key, Series]]:
         """The number of this reading, and what has been counted by SLI (its place in `slis`) and tenant."""
@@ -106,11 +108,7 @@ class SliCounter:
         scope_name = "" if scope is None else scope.name
         kind, candidates = index.candidates(span.kind, span.name, scope_name, known)
         if candidates:
-            self._count(
-                candidates,
-                SpanFacts(span, kind, scope_name, known),
-                lambda: _trace_of_span(span),
-            )
+            self._count(candidates, SpanFacts(span, kind, scope_name, known), _trace_of_span, span)
 
     def count_event(self, record: ReadWriteLogRecord) -> None:
         """Count a log record, if it is an event."""
@@ -123,18 +121,21 @@ class SliCounter:
         scope_name = "" if scope is None else scope.name
         _, candidates = index.candidates(EVENT, name, scope_name, known)
         if candidates:
-            self._count(candidates, LogFacts(record, name, scope_name, known), lambda: _trace_of_event(given))
+            self._count(candidates, LogFacts(record, name, scope_name, known), _trace_of_event, given)
 
     def _count(
-        self, candidates: Sequence[Candidate], facts: SpanFacts | LogFacts, trace: Callable[[], Trace | None]
+        self,
+        candidates: Sequence[Candidate],
+        facts: SpanFacts | LogFacts,
+        trace_of: Callable[[Any], Trace | None],
+        source: object,
     ) -> None:
         row: Row | None = None
         for number, verdict in candidates:
             try:
                 good = verdict(facts)
             except Exception:  # noqa: BLE001 - it costs its own SLI this event, not the others
-                with guard.swallow(f"{_SITE}.{self._index.slis[number].name}"):
-                    raise
+                self._swallow(number)
                 continue
             if good is None:
                 continue
@@ -142,4 +143,64 @@ class SliCounter:
                 row = self._cells.row(facts.attributes.get(_TENANT))
             row.counts[number + number + good] += 1
             if self.exemplars and (not good or number not in row.good):
-                _remember(row, number, trace(), good=good)
+                trace = trace_of(source)
+                if trace is None:
+                    continue
+                if good:
+                    row.good[number] = trace
+                else:
+                    row.remember_bad(number, trace)
+
+    def _swallow(self, number: int) -> None:
+        """Count the exception that is being handled by the SLI whose predicate raised it."""
+        with guard.swallow(f"{_SITE}.{self._index.slis[number].name}"):
+            raise  # noqa: PLE0704 - there is one
+
+
+class SliProcessor(SpanProcessor):
+    """Counts every span that ends, also those that are not exported; it is to come after what stamps attributes."""
+
+    def __init__(self, counter: SliCounter) -> None:
+        self._counter = counter
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Count ``span``."""
+        try:
+            self._counter.count_span(span)
+        except Exception:  # noqa: BLE001 - entering `swallow` for each span would be dear
+            with guard.swallow(_SITE):
+                raise
+
+
+class SliLogProcessor(LogRecordProcessor):
+    """Counts every log record that is an event."""
+
+    def __init__(self, counter: SliCounter) -> None:
+        self._counter = counter
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Count ``log_record``."""
+        with guard.swallow(_SITE):
+            self._counter.count_event(log_record)
+
+    def shutdown(self) -> None:
+        """Nothing to shut down."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        """Nothing to flush."""
+        return True
+
+
+def _trace_of_span(span: ReadableSpan) -> Trace | None:
+    """The trace of a span, if it is kept."""
+    context = span.context
+    if context is None or not context.trace_flags & TraceFlags.SAMPLED:
+        return None
+    return Trace(context.trace_id, context.span_id, span.end_time or 0)
+
+
+def _trace_of_event(record: LogRecord) -> Trace | None:
+    """The trace that an event belongs to, if there is one and it is kept."""
+    if not record.trace_id or not record.span_id or not (record.trace_flags or 0) & TraceFlags.SAMPLED:
+        return None
+    return Trace(record.trace_id, record.span_id, record.timestamp or record.observed_timestamp or 0)

@@ -213,10 +213,14 @@ def _burning_text(recorder: Recorder, tiers: list[Tier]) -> dict[str, str]:
         for tier in tiers
     )
     sentences = [
-        f"{wanted} of {_subject(objective)} have to be good; errors use the budget up"
-        ' {{ $value | printf "%.1f" }} times as fast as that allows.',
-        f"Left of the budget: {left} ({events} bad events, or {minutes} minutes of full outage);"
-        f" at this rate it is empty {empty}.",
+        (
+            f"{wanted} of {_subject(objective)} have to be good; errors use the budget up"
+            ' {{ $value | printf "%.1f" }} times as fast as that allows.'
+        ),
+        (
+            f"Left of the budget: {left} ({events} bad events, or {minutes} minutes of full outage);"
+            f" at this rate it is empty {empty}."
+        ),
         f"Fires at {limits}.",
     ]
     if objective.description:
