@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest
 MARKED := e2e or bench
 
 .DEFAULT_GOAL := help
-.PHONY: coverage help demo install test test-quick test-matrix e2e bench lint format typecheck build lock system-deps clean
+.PHONY: coverage help demo install test test-quick test-matrix e2e backends bench lint format typecheck build lock system-deps clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-matrix: .venv/.dev  ## the built wheel on other Pythons, without extras, wi
 
 e2e: .venv/.dev  ## real servers and a real browser
 	$(PYTEST) -m e2e $(ARGS)
+
+backends: .venv/.dev  ## build the servers that e2e needs now, not when a test first needs one
+	@cd tests && $(CURDIR)/$(BIN)/python -m servers.backends
 
 bench: .venv/.dev  ## what a decorated call, an import and a configure() cost, beside the bare SDK
 	$(NOX) -s bench

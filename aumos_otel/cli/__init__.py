@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aumos_otel.cli.output import Commands, print_columns
-from aumos_otel.cli.slo import slo
+from aumos_otel.cli.slo_numbers import slo
 from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +18,22 @@ from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from aumos_otel.rollout.plan import Change
-    from aumos_otel.slo.history import History
-    from aumos_otel.slo.objective import Definitions, Objective
+    from aumos_otel.slo.objective import Definitions
 
-_DAY: Final = 86_400
-_FILES: Final = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+
+class _Pair(click.ParamType):
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        key, found, text = str(value).partition("=")
+        if not key or not found:
+            self.fail(f"got {value!r}, expected name=value", param, ctx)
+        return key, text
+
+
+FILES: Final = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+TENANT: Final = click.option("--tenant", default=None, help="Sent as X-Scope-OrgID.")
+JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 _OWNER: Final = click.option(
     "--owner", default="aumos-otel", show_default=True, help="Mark of the rules; only its own are ever changed."
 )
@@ -35,14 +44,13 @@ _NAMES: Final = click.option(
     show_default=True,
     help="Also write sloth's series.",
 )
-_FROM: Final = click.option(
-    "--from",
-    "source",
-    default="http://127.0.0.1:9090",
-    show_default=True,
-    help="Prometheus, or a file of counts (CSV, JSON lines, OpenMetrics).",
+_LABELS: Final = click.option(
+    "--label",
+    "labels",
+    type=_Pair(),
+    multiple=True,
+    help="name=value on the PrometheusRule, for the operator's ruleSelector.",
 )
-_NAME: Final = click.option("--slo", "name", default=None, help="Only this objective.")
 
 
 @click.group(cls=Commands)
@@ -51,16 +59,16 @@ def slo() -> None:
 
 
 @slo.command()
-@_FILES
+@FILES
 @click.option("--events-per-minute", type=float, default=None, help="Traffic to expect, for the checks that need it.")
-@_JSON
+@JSON
 def lint(*, files: tuple[str, ...], events_per_minute: float | None, as_json: bool) -> None:
     """Say what in FILES cannot work or will surprise, with the arithmetic."""
     from aumos_otel.slo.lint import lint as check
 
     findings = [
         (path, finding)
-        for path, defined in _load(files)
+        for path, defined in load(files)
         for finding in check(defined, events_per_minute=events_per_minute)
     ]
     if as_json:
@@ -84,7 +92,7 @@ def lint(*, files: tuple[str, ...], events_per_minute: float | None, as_json: bo
 
 
 @slo.command(name="compile")
-@_FILES
+@FILES
 @click.option("-o", "--output", type=click.Path(file_okay=False), default=None, help="Directory; default: stdout.")
 @click.option(
     "--format",
@@ -94,25 +102,30 @@ def lint(*, files: tuple[str, ...], events_per_minute: float | None, as_json: bo
     show_default=True,
     help="Rule files or PrometheusRule.",
 )
-@click.option("--namespace", default=None, help="Of the PrometheusRule.")
+@click.option("--namespace", default="monitoring", show_default=True, help="Of the PrometheusRule.")
+@_LABELS
 @_OWNER
 @_NAMES
 def compile_(
-    *, files: tuple[str, ...], output: str | None, form: str, namespace: str | None, owner: str, names: str
+    *,
+    files: tuple[str, ...],
+    output: str | None,
+    form: str,
+    namespace: str,
+    labels: tuple[tuple[str, str], ...],
+    owner: str,
+    names: Any,
 ) -> None:
     """Write FILES as Prometheus rules; the same input gives the same bytes."""
     from aumos_otel.rollout import desired
     from aumos_otel.slo import rulefile
 
-    loaded = [definitions for _, definitions in _load(files)]
+    loaded = [definitions for _, definitions in load(files)]
     if form == "crd":
-        documents = desired.resources(loaded, owner, names)
-        if namespace:
-            for document in documents.values():
-                document["metadata"]["namespace"] = namespace
+        documents = desired.resources(loaded, owner, names, namespace, dict(labels))
         contents = {f"{name}.yaml": content for name, content in documents.items()}
     else:
-        contents = dict(desired.files(loaded, owner, names))
+        contents = desired.files(loaded, owner, names)
     if output is None:
         click.echo("---\n".join(rulefile.dump(content) for content in contents.values()), nl=False)
         return
@@ -124,18 +137,17 @@ def compile_(
 
 
 _TO: Final = click.option("--to", "target", required=True, help="files:DIR, mimir:URL, k8s:NAMESPACE or server:URL.")
-_TENANT: Final = click.option("--tenant", default=None, help="Sent as X-Scope-OrgID.")
 _RELOAD: Final = click.option("--reload", default=None, help="URL of the Prometheus that reads the directory.")
 
 
 @slo.command()
-@_FILES
+@FILES
 @_TO
-@_TENANT
+@TENANT
 @_OWNER
 @_NAMES
-@_JSON
-def plan(*, files: tuple[str, ...], target: str, tenant: str | None, owner: str, names: str, as_json: bool) -> None:
+@JSON
+def plan(*, files: tuple[str, ...], target: str, tenant: str | None, owner: str, names: Any, as_json: bool) -> None:
     """Show what apply would change; 1 when there is anything, and what somebody else has edited."""
     wanted = _changes(files, target=target, tenant=tenant, owner=owner, names=names, reload=None)[1]
     _show(wanted, as_json=as_json)
@@ -143,13 +155,13 @@ def plan(*, files: tuple[str, ...], target: str, tenant: str | None, owner: str,
 
 
 @slo.command()
-@_FILES
+@FILES
 @_TO
-@_TENANT
+@TENANT
 @_RELOAD
 @_OWNER
 @_NAMES
-@_JSON
+@JSON
 def apply(
     *,
     files: tuple[str, ...],
@@ -157,7 +169,7 @@ def apply(
     tenant: str | None,
     reload: str | None,
     owner: str,
-    names: str,
+    names: Any,
     as_json: bool,
 ) -> None:
     """Make the target run what FILES say; nothing that is not this owner's is touched."""
@@ -170,81 +182,15 @@ def apply(
         click.echo(f"{len(made)} changed, {len(wanted) - len(made)} as they were, at {place.address}")
 
 
-@slo.command()
-@_FILES
-@_FROM
-@_NAME
-@_TENANT
-@_JSON
-def status(*, files: tuple[str, ...], source: str, name: str | None, tenant: str | None, as_json: bool) -> None:
-    """Say what burns now; 1 when something does, or is not known."""
-    from aumos_otel.slo.status import evaluate
-
-    found = []
-    for objective, defined in _objectives(files, name):
-        place = _source(source, defined, tenant)
-        at = place.now()
-        found.append(evaluate(objective, place.history(objective, _beginning(objective, at), at), at))
-    if as_json:
-        click.echo(json.dumps([evaluation.to_dict() for evaluation in found], indent=2))
-    else:
-        from aumos_otel.slo.report import status_lines
-
-        print_columns(status_lines(found), grade_first=True)
-    sys.exit(1 if any(evaluation.state != "ok" for evaluation in found) else 0)
-
-
-@slo.command()
-@_FILES
-@_FROM
-@_NAME
-@_TENANT
-@click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, help="Of history."
-)
-@click.option("--plot", type=click.Path(dir_okay=False), default=None, help="Picture to write: .svg or .png.")
-@_JSON
-def backtest(
-    *,
-    files: tuple[str, ...],
-    source: str,
-    name: str | None,
-    tenant: str | None,
-    days: float,
-    plot: str | None,
-    as_json: bool,
-) -> None:
-    """Replay history: which alerts each policy would have fired, how soon, and what it is blind to."""
-    from aumos_otel.slo import backtest as engine
-    from aumos_otel.slo import report
-
-    results = []
-    for objective, defined in _objectives(files, name):
-        place = _source(source, defined, tenant)
-        end = place.now()
-        history = place.history(objective, end - days * _DAY, end)
-        result = engine.backtest(objective, history)
-        results.append(result)
-        if plot is not None:
-            _draw(result, history, _plot_path(plot, objective, len(_objectives(files, name))))
-        if not as_json:
-            click.echo(f"{objective.service}/{objective.name}")
-            print_columns(report.policies(result))
-            click.echo()
-            print_columns(report.incidents(result))
-    if as_json:
-        click.echo(json.dumps([result.to_dict() for result in results], indent=2))
-
-
 @slo.command(name="import")
-@_FILES
+@FILES
 def import_(files: tuple[str, ...]) -> None:
     """Read OpenSLO, sloth or pyrra files and print them as slo.yaml."""
     _export(files, "aumos")
 
 
 @slo.command()
-@_FILES
+@FILES
 @click.option(
     "--format", "form", type=click.Choice(["openslo", "sloth", "pyrra", "aumos"]), default="openslo", show_default=True
 )
@@ -256,30 +202,24 @@ def export(files: tuple[str, ...], form: str) -> None:
 def _export(files: tuple[str, ...], form: str) -> None:
     from aumos_otel.slo import formats
 
-    texts = [formats.write(definitions, form) for _, definitions in _load(files)]
+    texts = [formats.write(definitions, form) for _, definitions in load(files)]
     click.echo("---\n".join(texts), nl=False)
 
 
-def _load(files: tuple[str, ...]) -> list[tuple[str, Definitions]]:
+def token() -> str | None:
+    """What is sent as bearer token, to Prometheus, ruler and control plane."""
+    return os.environ.get("AUMOS_OTEL_SLO_TOKEN")
+
+
+def load(files: tuple[str, ...]) -> list[tuple[str, Definitions]]:
+    """Each file with what it defines."""
     from aumos_otel import definitions
 
     return list(zip(files, definitions.load(files), strict=True))
 
 
-def _objectives(files: tuple[str, ...], name: str | None) -> list[tuple[Objective, Definitions]]:
-    found = [
-        (objective, defined)
-        for _, defined in _load(files)
-        for objective in defined.objectives
-        if name in {None, objective.name}
-    ]
-    if not found:
-        raise click.BadParameter(f"no objective {name!r} in these files", param_hint="--slo")
-    return found
-
-
 def _changes(
-    files: tuple[str, ...], *, target: str, tenant: str | None, owner: str, names: str, reload: str | None
+    files: tuple[str, ...], *, target: str, tenant: str | None, owner: str, names: Any, reload: str | None
 ) -> tuple[Any, list[Change]]:
     try:
         from aumos_otel.rollout import desired
@@ -288,12 +228,12 @@ def _changes(
         raise MissingExtraError("aumos-otel slo", extra="slo", module=str(error.name)) from None
     place, contents = desired.at(
         target,
-        [definitions for _, definitions in _load(files)],
+        [definitions for _, definitions in load(files)],
         owner=owner,
         names=names,
         tenant=tenant,
         reload=reload,
-        token=os.environ.get("AUMOS_OTEL_SLO_TOKEN"),
+        token=token(),
     )
     return place, changes(contents, place.read())
 
@@ -306,26 +246,3 @@ def _show(wanted: list[Change], *, as_json: bool) -> None:
             [(c.action, c.name, "edited by somebody since it was applied" if c.drifted else "") for c in wanted],
             grade_first=True,
         )
-
-
-def _beginning(objective: Objective, at: float) -> float:
-    longest = objective.burn_policy.windows[-1]
-    return min(objective.window.start(at), at - longest)
-
-
-def _source(name: str, defined: Definitions, tenant: str | None) -> Any:
-    from aumos_otel import sources
-
-    return sources.at(name, defined, tenant=tenant, now=time.time_ns() / 1e9)
-
-
-def _plot_path(plot: str, objective: Objective, count: int) -> Path:
-    path = Path(plot)
-    return path if count == 1 else path.with_stem(f"{path.stem}-{objective.name}")
-
-
-def _draw(result: Any, history: History, path: Path) -> None:
-    from aumos_otel.slo.plot import draw
-
-    path.write_bytes(draw(result, history, "png" if path.suffix.lower() == ".png" else "svg"))
-    click.echo(f"picture: {path}", err=True)

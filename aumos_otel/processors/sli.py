@@ -44,6 +44,9 @@ class SliCounter:
         slis: that are counted from the beginning; of two with one name the first.
         most_series: of one metric; see `SeriesTable`.
         exemplars: whether the traces behind events are remembered.
+
+    Attributes:
+        table: what the last reading has found.
     """
 
     def __init__(self, slis: Iterable[Sli] = (), *, most_series: int = 2000, exemplars: bool = True) -> None:
@@ -59,7 +62,7 @@ class SliCounter:
         """In a forked child: what has been counted so far is the parent's."""
         self._lock = threading.RLock()  # reading may collect garbage, which may end a span that declares an SLI
         self._cells = Cells()
-        self._table = SeriesTable(self._most_series)
+        self.table = SeriesTable(self._most_series)
 
     def add(self, sli: Sli) -> None:
         """Count one more SLI from now on; the same again changes nothing."""
@@ -86,17 +89,16 @@ class SliCounter:
         """All events and the good ones by SLI, since the process began."""
         slis = self._index.slis
         sums = [[0, 0] for _ in slis]
-        for (number, _), series in self.series()[1].items():
+        for (number, _), series in self.read().items():
             if number < len(sums):
                 sums[number][0] += series.events
                 sums[number][1] += series.good_events
         return {sli.name: (events, good) for sli, (events, good) in zip(slis, sums, strict=True)}
 
-    def series(self) -> tuple[int, dict[Key, Series]]:
-        """The number of this reading, and what has been counted by SLI (its place in `slis`) and tenant."""
+    def read(self) -> dict[Key, Series]:
+        """What has been counted so far, by SLI (its place in `slis`) and tenant."""
         with self._lock:
-            series = self._table.update(self._cells.read(), len(self._index.slis))
-            return self._table.readings, dict(series)
+            return dict(self.table.update(self._cells.read(), len(self._index.slis)))
 
     def count_span(self, span: ReadableSpan) -> None:
         """Count a span that has ended."""
@@ -167,7 +169,7 @@ class SliProcessor(SpanProcessor):
         """Count ``span``."""
         try:
             self._counter.count_span(span)
-        except Exception:  # noqa: BLE001 - entering `swallow` for each span would be dear
+        except Exception:
             with guard.swallow(_SITE):
                 raise
 

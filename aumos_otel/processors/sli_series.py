@@ -48,44 +48,45 @@ class SeriesTable:
             come together the larger ones have the room.
 
     Attributes:
+        series: all of them, as of the last reading.
         readings: taken in so far.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._series: dict[Key, Series] = {}
+        self.series: dict[Key, Series] = {}
         self.readings = 0
 
     def update(self, reading: Reading, slis: int) -> dict[Key, Series]:
         """Take in a reading; all series, of which each of the first ``slis`` SLIs has the one without a tenant."""
         self.readings += 1
         for index in range(slis):
-            self._series.setdefault((index, None), Series())
-        sums: dict[Key, list[int]] = dict.fromkeys(self._series, [0, 0])
+            self.series.setdefault((index, None), Series())
+        sums: dict[Key, list[int]] = {key: [0, 0] for key in self.series}
         for key, (bad, good) in sorted(reading.counts.items(), key=lambda item: -sum(item[1])):
             place = self._place(key, slis)
             before = sums.get(place, (0, 0))
             sums[place] = [before[0] + bad, before[1] + good]
         for key, (bad, good) in sums.items():
-            series = self._series[key]
+            series = self.series[key]
             series.events, series.good_events = bad + good, good
         for key, traces in reading.bad.items():
-            self._series[self._place(key, slis)].remember(self.readings, traces)
+            self.series[self._place(key, slis)].remember(self.readings, traces)
         for key, trace in reading.good.items():
-            self._series[self._place(key, slis)].good = (self.readings, trace)
-        return self._series
+            self.series[self._place(key, slis)].good = (self.readings, trace)
+        return self.series
 
     def _place(self, key: Key, slis: int) -> Key:
         """The series that counts for ``key``; each SLI has room for its rest."""
-        if key in self._series:
+        if key in self.series:
             return key
         index, tenant = key
-        if tenant not in {None, _OTHER} and len(self._series) >= self._most - slis:
+        if tenant not in {None, _OTHER} and len(self.series) >= self._most - slis:
             key = index, _OTHER
-        if key not in self._series and key[1] == _OTHER:
+        if key not in self.series and key[1] == _OTHER:
             guard.notice(
                 "processors.sli.tenants",
                 f"SLIs have more tenants than there is room for: the rest is counted as {_OTHER}",
             )
-        self._series.setdefault(key, Series())
+        self.series.setdefault(key, Series())
         return key

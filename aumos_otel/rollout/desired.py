@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -16,10 +18,11 @@ from aumos_otel.rollout.server import Server, rows
 from aumos_otel.slo import rulefile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aumos_otel.rollout.plan import Content, Target
     from aumos_otel.slo.objective import Definitions
+    from aumos_otel.slo.rulefile import Names
 
 _KINDS: Final = "files:DIR, mimir:URL, k8s:NAMESPACE or server:URL"
 
@@ -29,7 +32,8 @@ def at(
     loaded: Sequence[Definitions],
     *,
     owner: str,
-    names: str = "aumos",
+    names: Names = "aumos",
+    labels: Mapping[str, str] = MappingProxyType({}),
     tenant: str | None = None,
     reload: str | None = None,
     token: str | None = None,
@@ -41,6 +45,7 @@ def at(
         loaded: what the files define.
         owner: mark of the rules.
         names: ``sloth`` adds sloth's series.
+        labels: of the PrometheusRule resources, for the operator's ``ruleSelector``.
         tenant: sent as ``X-Scope-OrgID``.
         reload: URL of the Prometheus that reads the directory.
         token: sent as bearer.
@@ -57,32 +62,52 @@ def at(
     if kind == "mimir":
         return Mimir(rest, owner, tenant, token), groups(loaded, owner, names)
     if kind == "k8s":
-        return Kubernetes(rest, owner), resources(loaded, owner, names)
+        return Kubernetes(rest, owner), resources(loaded, owner, names, rest, labels)
     return Server(rest, owner, token), rows(loaded, owner)
 
 
-def files(loaded: Sequence[Definitions], owner: str, names: str) -> dict[str, Content]:
+def files(loaded: Sequence[Definitions], owner: str, names: Names) -> dict[str, Content]:
     """A rule file for each service, by name."""
     return {f"{PREFIX}{service}.yml": {"groups": found} for service, found in _by_service(loaded, owner, names).items()}
 
 
-def groups(loaded: Sequence[Definitions], owner: str, names: str) -> dict[str, Content]:
-    """Rule groups by name."""
-    return {group["name"]: group for found in _by_service(loaded, owner, names).values() for group in found}
+def groups(loaded: Sequence[Definitions], owner: str, names: Names) -> dict[str, Content]:
+    """Rule groups by name.
+
+    Raises:
+        RolloutError: two have the same name.
+    """
+    found = [group for compiled in _by_service(loaded, owner, names).values() for group in compiled]
+    by_name = {group["name"]: group for group in found}
+    if len(by_name) < len(found):
+        taken = [group["name"] for group in found]
+        raise RolloutError(
+            "rule groups",
+            seen=sorted({name for name in taken if taken.count(name) > 1}),
+            expected="distinct names of service and objective together",
+            remedy="rename an objective",
+        )
+    return by_name
 
 
-def resources(loaded: Sequence[Definitions], owner: str, names: str) -> dict[str, Content]:
-    """A PrometheusRule for each service, by name."""
+def resources(
+    loaded: Sequence[Definitions], owner: str, names: Names, namespace: str, labels: Mapping[str, str]
+) -> dict[str, Content]:
+    """A PrometheusRule for each service, by name; ``labels`` are for the operator's ``ruleSelector``."""
     return {
-        f"{PREFIX}{service}": rulefile.prometheus_rule(f"{PREFIX}{service}", found, {ownership.LABEL: owner})
+        f"{PREFIX}{service}": rulefile.resource(
+            found, f"{PREFIX}{service}", namespace, {**labels, ownership.LABEL: owner}
+        )
         for service, found in _by_service(loaded, owner, names).items()
     }
 
 
-def _by_service(loaded: Sequence[Definitions], owner: str, names: str) -> dict[str, list[Content]]:
+def _by_service(loaded: Sequence[Definitions], owner: str, names: Names) -> dict[str, list[Content]]:
     found: dict[str, list[Content]] = {}
     for definitions in loaded:
-        for service, compiled in rulefile.groups(definitions, owner=owner, names=names).items():
+        for service in sorted({objective.service for objective in definitions.objectives}):
+            of_service = tuple(each for each in definitions.objectives if each.service == service)
+            compiled = rulefile.groups(replace(definitions, objectives=of_service), owner, names)
             found.setdefault(service, []).extend(compiled)
     return found
 

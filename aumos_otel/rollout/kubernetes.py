@@ -51,8 +51,7 @@ class Kubernetes:
                 expected=f"none of that name, or one with the label {ownership.LABEL}={self._owner}",
                 remedy="rename or delete that resource",
             )
-        metadata = {**content["metadata"], "namespace": self._namespace}
-        metadata["annotations"] = {**metadata.get("annotations", {}), _ANNOTATION: mark}
+        metadata = {**content["metadata"], "annotations": {_ANNOTATION: mark}}
         resource = json.dumps({**content, "metadata": metadata})
         self._run("apply", "--server-side", "--force-conflicts", "--field-manager=aumos-otel", "-f", "-", text=resource)
 
@@ -91,6 +90,6 @@ def _actual(item: dict[str, Any]) -> Actual:
     metadata = item["metadata"]
     annotations = dict(metadata.get("annotations", {}))
     mark = annotations.pop(_ANNOTATION, "")
-    kept: dict[str, Any] = {"name": metadata["name"], "labels": metadata.get("labels", {})}
+    kept: dict[str, Any] = {key: metadata[key] for key in ("name", "namespace", "labels") if key in metadata}
     content = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept, "spec": item["spec"]}
     return Actual(content, mark)

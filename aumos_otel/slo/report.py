@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from aumos_otel.slo import quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aumos_otel.slo.backtest import Backtest, Detection, Trial
+    from aumos_otel.slo.status import Evaluation
 
 Line = tuple[str, ...]
 
@@ -36,6 +39,39 @@ def incidents(result: Backtest) -> list[Line]:
         for position, incident in enumerate(result.incidents)
     ]
     return [titles, *lines]
+
+
+def states(found: Sequence[tuple[tuple[str, ...], Evaluation]]) -> list[Line]:
+    """One line an objective and group: state, name, target, burn rates, what is left of the budget, forecast."""
+    return [_state(group, evaluation) for group, evaluation in found]
+
+
+def _state(group: tuple[str, ...], evaluation: Evaluation) -> Line:
+    objective, left = evaluation.objective, evaluation.budget
+    burns = "  ".join(
+        f"{quantity.duration_text(seconds)} {'-' if rate is None else f'{rate:.1f}x'}"
+        for seconds, rate in evaluation.burns.items()
+    )
+    ratio = "budget unknown" if left.remaining_ratio is None else f"budget left {left.remaining_ratio * 100:.1f}%"
+    return (
+        evaluation.state,
+        "/".join((objective.service, objective.name, *group)),
+        quantity.percent_text(objective.target),
+        burns,
+        ratio,
+        _forecast(evaluation),
+    )
+
+
+def _forecast(evaluation: Evaluation) -> str:
+    when = evaluation.forecast.exhausted_at
+    if evaluation.forecast.rate is None and when is None:
+        return "no forecast"
+    if when is None:
+        return "not gone at this rate"
+    if when <= evaluation.at:
+        return "gone"
+    return f"gone {datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M} UTC at this rate"
 
 
 def _policy(trial: Trial) -> Line:

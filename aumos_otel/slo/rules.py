@@ -41,8 +41,10 @@ _PERIOD: Final = label(attributes.AUMOS_SLO_PERIOD)
 _NOT_IN_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 _MINUTE: Final = 60
-#: Of calendar budgets: nothing shorter divides every period in every time zone so that the sums stay cheap.
+#: Seconds between two evaluations of budgets, and of what each of them adds to a calendar period.
 STEP: Final = 300
+_STEP_TOTAL: Final = "aumos_slo_period:total:increase5m"  # registry
+_STEP_GOOD: Final = "aumos_slo_period:good:increase5m"  # registry
 #: Windows whose burn rates are blended for a forecast, as far as the policy has them.
 _BLENDED: Final = (3_600, 21_600, 259_200)
 
@@ -161,45 +163,44 @@ class _BudgetRules:
 
     def rules(self) -> list[Rule]:
         """In order."""
-        rule, budget = self._recorder.rule, number(self._objective.budget)
-        counts = self._recorder.period()
+        rule, budget, counts = self._recorder.rule, number(self._objective.budget), self._recorder.period()
         left = self._recorder.series(names.AUMOS_SLO_BUDGET_REMAINING_RATIO)
         passed = "" if self._calendar is None else f" * {self._calendar.elapsed} / {self._length}"
         whole = "" if self._calendar is None else f" * {self._length} / {self._calendar.elapsed}"
         return [
-            rule(names.AUMOS_SLO_PERIOD_TOTAL, self._sum(names.AUMOS_SLO_TOTAL_INCREASE)),
-            rule(names.AUMOS_SLO_PERIOD_GOOD, self._sum(names.AUMOS_SLO_GOOD_INCREASE)),
+            *(self._rolling() if self._calendar is None else self._of_calendar(self._calendar)),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_RATIO, f"1 - {ratio(counts)} / {budget}{passed}"),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_EVENTS, f"{left} * {counts.total} * {budget}{whole}"),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_MINUTES, f"{left} * {budget} * {self._length} / {_MINUTE}"),
             rule(names.AUMOS_SLO_BUDGET_EXHAUSTION_SECONDS, self._exhaustion(left)),
-            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, self._coverage()),
             rule(names.AUMOS_SLO_INFO, "vector(1)", **self._facts()),
         ]
 
-    def _sum(self, name: str) -> str:
-        if self._calendar is None:
-            return self._recorder.over(name, self._objective.window.seconds)
-        return self._of_this_period("sum_over_time", name, self._calendar)
+    def _rolling(self) -> list[Rule]:
+        rule, over, seconds = self._recorder.rule, self._recorder.over, self._objective.window.seconds
+        level0 = self._recorder.series(names.AUMOS_SLO_TOTAL_INCREASE, _MINUTE)
+        counted = f"count_over_time({level0}[{quantity.duration_text(seconds)}])"
+        interval = self._recorder.definitions.prometheus.interval
+        return [
+            rule(names.AUMOS_SLO_PERIOD_TOTAL, over(names.AUMOS_SLO_TOTAL_INCREASE, seconds)),
+            rule(names.AUMOS_SLO_PERIOD_GOOD, over(names.AUMOS_SLO_GOOD_INCREASE, seconds)),
+            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, f"clamp_max({counted} * {interval} / {seconds}, 1)"),
+        ]
 
-    def _coverage(self) -> str:
-        if self._calendar is None:
-            level0 = self._recorder.series(names.AUMOS_SLO_TOTAL_INCREASE, _MINUTE)
-            seconds = self._objective.window.seconds
-            counted = f"count_over_time({level0}[{quantity.duration_text(seconds)}])"
-            interval = self._recorder.definitions.prometheus.interval
-            return f"clamp_max({counted} * {interval} / {seconds}, 1)"
-        counted = self._of_this_period("count_over_time", names.AUMOS_SLO_TOTAL_INCREASE, self._calendar)
-        return f"clamp_max((sum without ({_PERIOD}) ({counted})) * {STEP} / {self._calendar.elapsed}, 1)"
-
-    def _of_this_period(self, function: str, name: str, period: Period) -> str:
-        """Over the steps of the longest period that there is, each marked with the period that it belongs to."""
-        marked = (
-            f"{self._recorder.series(name, STEP)} * on () group_left ({_PERIOD}) "
-            f'count_values("{_PERIOD}", {period.before})'
-        )
-        steps = f"[{quantity.duration_text(self._objective.window.seconds)}:{quantity.duration_text(STEP)}]"
-        return f'{function}(({marked}){steps}) and on ({_PERIOD}) count_values("{_PERIOD}", {period.current})'
+    def _of_calendar(self, period: Period) -> list[Rule]:
+        """No range begins with a period: each step is marked with the one that it belongs to, and those of one are summed."""
+        rule, series = self._recorder.rule, self._recorder.series
+        mark = f'on () group_left ({_PERIOD}) count_values("{_PERIOD}", {period.before})'
+        steps = f"[{quantity.duration_text(self._objective.window.seconds)}]"
+        current = f'and on ({_PERIOD}) count_values("{_PERIOD}", {period.current})'
+        covered = f"sum without ({_PERIOD}) (count_over_time({series(_STEP_TOTAL)}{steps}) {current})"
+        return [
+            rule(_STEP_TOTAL, f"{series(names.AUMOS_SLO_TOTAL_INCREASE, STEP)} * {mark}"),
+            rule(_STEP_GOOD, f"{series(names.AUMOS_SLO_GOOD_INCREASE, STEP)} * {mark}"),
+            rule(names.AUMOS_SLO_PERIOD_TOTAL, f"sum_over_time({series(_STEP_TOTAL)}{steps}) {current}"),
+            rule(names.AUMOS_SLO_PERIOD_GOOD, f"sum_over_time({series(_STEP_GOOD)}{steps}) {current}"),
+            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, f"clamp_max({covered} * {STEP} / {period.elapsed}, 1)"),
+        ]
 
     def _exhaustion(self, left: str) -> str:
         """Seconds until nothing is left at the blended burn rate; 0 when nothing is, absent when it lasts the period."""

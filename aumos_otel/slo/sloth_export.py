@@ -61,7 +61,7 @@ def write(definitions: Definitions) -> str:
 
 
 def _read(
-    document: Mapping[str, Any], burn_policy: Policy, names: foreign.Names, findings: Findings
+    tried: Mapping[str, Any], burn_policy: Policy, names: foreign.Names, findings: Findings
 ) -> Sequence[Objective]:
     found = sloth.objectives(Node(tried, (), findings), burn_policy, names)
     return [] if findings.problems else found

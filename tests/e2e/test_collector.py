@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from servers import go_programs
+from servers import backends
 from servers.go_programs import free_port, wait_for_port
 
 pytestmark = pytest.mark.e2e
@@ -40,8 +40,8 @@ print(__import__("json").dumps(telemetry.status().to_dict()))
 
 @pytest.fixture(scope="session")
 def collector_binary() -> Path:
-    """The collector of tests/e2e/collector."""
-    return go_programs.build(Path(__file__).parent / "collector")
+    """The collector of tests/backends/collector."""
+    return backends.collector_program()
 
 
 @pytest.mark.timeout(600)
