@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aumos_otel.config import (
         OTLP,
         ConsoleOptions,
+        KafkaOptions,
         LLMOptions,
         LogsOptions,
         MetricsOptions,
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
         RedactionOptions,
         SamplingOptions,
         Selector,
+        SLOOptions,
         SpoolOptions,
         TailSampling,
     )
     from aumos_otel.context import Identity, bind, propagate
     from aumos_otel.context import current as current_identity
     from aumos_otel.errors import AlreadyConfiguredError, AumosOtelError, ConfigError
+    from aumos_otel.indicators import slo
     from aumos_otel.instrumentation import from_headers
     from aumos_otel.pipeline import Status, Telemetry
     from aumos_otel.spans import span
@@ -44,12 +47,14 @@ __all__ = [
     "ConfigError",
     "ConsoleOptions",
     "Identity",
+    "KafkaOptions",
     "LLMOptions",
     "LogsOptions",
     "MetricsOptions",
     "OTLPFile",
     "PropagationOptions",
     "RedactionOptions",
+    "SLOOptions",
     "SamplingOptions",
     "Selector",
     "SpoolOptions",
@@ -62,6 +67,7 @@ __all__ = [
     "from_headers",
     "llm",
     "propagate",
+    "slo",
     "span",
 ]
 
@@ -73,12 +79,14 @@ _HOMES = {
     "ConfigError": "errors",
     "ConsoleOptions": "config",
     "Identity": "context",
+    "KafkaOptions": "config",
     "LLMOptions": "config",
     "LogsOptions": "config",
     "MetricsOptions": "config",
     "OTLPFile": "config",
     "PropagationOptions": "config",
     "RedactionOptions": "config",
+    "SLOOptions": "config",
     "SamplingOptions": "config",
     "Selector": "config",
     "SpoolOptions": "config",
@@ -95,8 +103,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "llm":
-        return import_module("aumos_otel.llm")
+    if name in {"llm", "slo"}:
+        return import_module(f"aumos_otel.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'aumos_otel' has no attribute {name!r}")
     module = import_module(f"aumos_otel.{_HOMES[name]}")

@@ -17,13 +17,13 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import AlwaysRecordSampler
 
 from aumos_otel import _compat, destinations, guard, instrumentation, resource
 from aumos_otel._internal.values import log_level
 from aumos_otel.config import SIGNALS
 from aumos_otel.delivery.ledger import Ledger
 from aumos_otel.errors import ConfigError
+from aumos_otel.objectives import Objectives
 from aumos_otel.pipeline import Part, Switch, Telemetry, Wiring
 from aumos_otel.processors.border import Border
 from aumos_otel.processors.log_handler import StandardLibraryHandler
@@ -87,16 +87,19 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     if plan.config_file is not None:
         _apply_config_file(site)
     _set_internal_log_level(site)
-    sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources)
+    goals = Objectives(plan, lambda: wiring.instance)
+    sampler = span_sampler.build(plan.sampling, plan.environ, plan.sources, goals.boost)
     routes = destinations.plan_routes(plan)
     instrumentation.check(os.environ)
     _install_llm(plan)
     service = str(identity.attributes.get(attributes.SERVICE_NAME, ""))
     workshop = Workshop(plan, service, site.ledger, site.switch)
-    exits = destinations.build(routes, plan, workshop)
-    _build_traces(site, sampler, exits)
-    _build_metrics(site, exits, workshop)
-    handler = _build_logs(site, exits)
+    exits = destinations.build(routes, plan, workshop, goals.exemplars)
+    _build_traces(site, sampler, exits, goals)
+    _build_metrics(site, exits, workshop, goals)
+    handler = _build_logs(site, exits, goals)
+    site.parts += goals.parts()
+    site.teardown.append(goals.stop)
     wiring = Wiring(
         ledger=site.ledger,
         switch=site.switch,
@@ -120,6 +123,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
     )
     wiring.instrument = instrumentation.instrument_app
     wiring.description.update(_describe(site, routes))
+    wiring.description["slos"] = goals.describe(boosted=site.providers["traces"] == "ours")
     if hasattr(os, "register_at_fork"):  # after the SDK's own hooks, which run in the order of registration
         os.register_at_fork(after_in_child=lambda: _after_fork(site, wiring))
     telemetry.watch(
@@ -128,6 +132,7 @@ def pipeline(plan: Plan, identity: Resource) -> Telemetry:
         pause_file=plan.scalars.pause_file,
     )
     exits.start()
+    goals.start()
     for warning in plan.warnings:
         log.warning("%s", warning)
     return telemetry
@@ -212,21 +217,21 @@ def identity_arguments(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> None:
+def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits, goals: Objectives) -> None:
     plan, current = site.plan, trace.get_tracer_provider()
     exporting = exits.spans
     extra = plan.scalars.span_processors
-    if extra:  # they are shown every span, also one that will not be exported: what they count is exact
-        sampler = AlwaysRecordSampler(sampler)
+    # They are shown every span, also one that will not be exported: what they count is exact.
+    sampler = span_sampler.ExhaustiveSampler(sampler, lambda: bool(extra) or goals.counts_any())
     border = Border.of(plan.propagation, plan.scalars.baggage_hosts)
     if isinstance(current, TracerProvider):
-        tracer_provider.attach(current, exporting, extra, border)
+        tracer_provider.attach(current, [goals.spans, *exporting], extra, border)
         _join(site, "traces", current, [_exporting_part("traces", exits, exporting)])
         return
     provider = tracer_provider.build(
         site.resource,
         sampler,
-        exporting,
+        [goals.spans, *exporting],
         extra,
         border=border,
         environ=plan.environ,
@@ -240,7 +245,7 @@ def _build_traces(site: _Site, sampler: Sampler, exits: destinations.Exits) -> N
     site.parts.append(_exporting_part("traces", exits, exporting, provider))
 
 
-def _build_metrics(site: _Site, exits: destinations.Exits, workshop: Workshop) -> None:
+def _build_metrics(site: _Site, exits: destinations.Exits, workshop: Workshop, goals: Objectives) -> None:
     plan, current = site.plan, metrics.get_meter_provider()
     if plan.metrics is None:
         site.providers["metrics"] = "off"
@@ -273,9 +278,11 @@ def _build_metrics(site: _Site, exits: destinations.Exits, workshop: Workshop) -
     site.ledger.observe(provider)
     _observe(provider, names.AUMOS_OTEL_GUARD_SWALLOWED, attributes.AUMOS_OTEL_SITE, guard.swallowed)
     _observe(provider, names.AUMOS_OTEL_REDACTIONS, attributes.AUMOS_OTEL_CLASS, workshop.redactions)
+    _observe(provider, names.AUMOS_SLO_EVENTS, attributes.AUMOS_SLO_EVENT, goals.told)
+    goals.observe(provider)
 
 
-def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
+def _build_logs(site: _Site, exits: destinations.Exits, goals: Objectives) -> logging.Handler:
     plan, current = site.plan, _logs.get_logger_provider()
     if plan.logs is None:
         site.providers["logs"] = "off"
@@ -283,11 +290,11 @@ def _build_logs(site: _Site, exits: destinations.Exits) -> logging.Handler:
     exporting = exits.logs
     extra = plan.scalars.log_record_processors
     if isinstance(current, LoggerProvider):
-        logger_provider.attach(current, exporting, extra)
+        logger_provider.attach(current, [goals.logs, *exporting], extra)
         provider = current
         _join(site, "logs", current, [_exporting_part("logs", exits, exporting)])
     else:
-        provider = logger_provider.build(site.resource, exporting, extra, plan.environ, plan.quantities)
+        provider = logger_provider.build(site.resource, [goals.logs, *exporting], extra, plan.environ, plan.quantities)
         site.own.append(provider)
         _logs.set_logger_provider(provider)
         site.providers["logs"] = _owner(_logs.get_logger_provider(), provider)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aumos_otel.errors import ObjectiveError
-from aumos_otel.slo import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +38,8 @@ def load_file(path: Path) -> Definitions:
     Raises:
         ObjectiveError: it cannot be read or used.
     """
+
+    from aumos_otel.slo import formats  # noqa: PLC0415 - a process without files of objectives needs no parser
 
     def beside(name: str) -> str:
         return (path.parent / name).read_text(encoding="utf-8")

@@ -19,8 +19,10 @@ from aumos_otel.providers.meter import periodic_reader
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.sdk._logs import LogRecordProcessor
-    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
     from opentelemetry.sdk.trace import SpanProcessor
 
     from aumos_otel.config import Destination, MetricsOptions, Signal
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from aumos_otel.exporters.prometheus import PrometheusPage
     from aumos_otel.plan import Plan
     from aumos_otel.workshop import Workshop
+
+    Amend = Callable[[MetricsData], MetricsData]
 
 _EXPORT_TIMEOUT: dict[Signal, str] = {
     "traces": "OTEL_BSP_EXPORT_TIMEOUT",
@@ -118,8 +122,14 @@ class Exits:
             part.shutdown()
 
 
-def build(routes: Routes, plan: Plan, workshop: Workshop) -> Exits:
+def build(routes: Routes, plan: Plan, workshop: Workshop, amend: Callable[[], Amend]) -> Exits:
     """Every exit of the plan.
+
+    Args:
+        routes: of `plan_routes`.
+        plan: what was asked for.
+        workshop: builds the delivery of a signal.
+        amend: makes what adds to the metrics that one reader has collected.
 
     Raises:
         ConfigError: an exporter that cannot be built; nothing is left running.
@@ -130,24 +140,24 @@ def build(routes: Routes, plan: Plan, workshop: Workshop) -> Exits:
             wanted = [route for route in routes if route.signal == signal and _wanted(signal, plan)]
             ours = [(way.destination, way.target) for way in wanted if way.destination is not None]
             if ours:
-                _add(exits, signal, workshop.dispatch(signal, ours), plan)
+                _add(exits, signal, workshop.dispatch(signal, ours), plan, amend)
             for route in wanted:
                 if route.destination is None and route.name != "prometheus":
-                    _add_exporter(exits, route, workshop, plan)
+                    _add_exporter(exits, route, workshop, plan, amend)
         if plan.sampling.tail is not None and exits.spans:
             exits.spans = [TailSampler(plan.sampling.tail, exits.spans, exits.unsampled)]
         _add_console(exits, plan)
-        exits.page = _prometheus_page(routes, plan)
+        exits.page = _prometheus_page(routes, plan, amend)
     except BaseException:
         exits.close()
         raise
     return exits
 
 
-def _add(exits: Exits, signal: Signal, dispatch: Dispatch[Any], plan: Plan) -> None:
+def _add(exits: Exits, signal: Signal, dispatch: Dispatch[Any], plan: Plan, amend: Callable[[], Amend]) -> None:
     exits.dispatches[signal].append(dispatch)
     if signal == "metrics":
-        exporter = DeliveryMetricExporter(dispatch, plan.environ)
+        exporter = DeliveryMetricExporter(dispatch, plan.environ, amend())
         exits.readers.append(periodic_reader(exporter, cast("MetricsOptions", plan.metrics), plan.quantities))
     elif signal == "traces":
         exits.spans.append(ExportProcessor(dispatch))
@@ -155,7 +165,7 @@ def _add(exits: Exits, signal: Signal, dispatch: Dispatch[Any], plan: Plan) -> N
         exits.logs.append(LogExportProcessor(dispatch))
 
 
-def _add_exporter(exits: Exits, route: Route, workshop: Workshop, plan: Plan) -> None:
+def _add_exporter(exits: Exits, route: Route, workshop: Workshop, plan: Plan, amend: Callable[[], Amend]) -> None:
     """An exporter of another package: it gets redacted objects of the SDK's types."""
     exporter = _exporter(route)
     if hasattr(exporter, "collect"):  # some packages register a metric reader under the name of an exporter
@@ -164,7 +174,7 @@ def _add_exporter(exits: Exits, route: Route, workshop: Workshop, plan: Plan) ->
         counting = AccountingMetricExporter(exporter, workshop.account(route.signal, route.name), workshop.paused)
         exits.readers.append(periodic_reader(counting, cast("MetricsOptions", plan.metrics), plan.quantities))
     else:
-        _add(exits, route.signal, workshop.exporter_dispatch(route.signal, route.name, exporter), plan)
+        _add(exits, route.signal, workshop.exporter_dispatch(route.signal, route.name, exporter), plan, amend)
 
 
 def _wanted(signal: Signal, plan: Plan) -> bool:
@@ -185,7 +195,7 @@ def _add_console(exits: Exits, plan: Plan) -> None:
         exits.logs.append(SimpleLogRecordProcessor(ConsoleLogExporter(plan.console)))
 
 
-def _prometheus_page(routes: Routes, plan: Plan) -> PrometheusPage | None:
+def _prometheus_page(routes: Routes, plan: Plan, amend: Callable[[], Amend]) -> PrometheusPage | None:
     """The pull endpoint, when asked for by option or by OTEL_METRICS_EXPORTER."""
     named = any(route.name == "prometheus" for route in routes if route.signal == "metrics")
     if plan.metrics is None or not (plan.metrics.prometheus or named):
@@ -196,6 +206,7 @@ def _prometheus_page(routes: Routes, plan: Plan) -> PrometheusPage | None:
         host=plan.metrics.prometheus_host,
         port=plan.metrics.prometheus_port,
         cardinality_limit=plan.metrics.cardinality_limit,
+        amend=amend(),
     )
 
 

@@ -112,7 +112,7 @@ def _declare(declaration: _Declaration) -> None:
                 remedy="give each function an SLI of its own name",
             )
         if known is declaration:
-            for listener in list(_listeners):
+            for listener in _listeners:
                 with guard.swallow("indicators.subscriber"):
                     listener(declaration.sli)
 

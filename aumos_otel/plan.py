@@ -122,7 +122,17 @@ class Plan:
     def sections(self) -> list[Options]:
         """The option objects that are in force."""
         found: tuple[Options | None, ...] = (self.scalars, *self.destinations, self.sampling, self.sampling.tail)
-        found += (self.slos, self.slos.kafka, self.propagation, self.redaction, self.spool, self.llm, self.metrics, self.logs, self.console)
+        found += (
+            self.slos,
+            self.slos.kafka,
+            self.propagation,
+            self.redaction,
+            self.spool,
+            self.llm,
+            self.metrics,
+            self.logs,
+            self.console,
+        )
         return [section for section in found if section is not None]
 
 

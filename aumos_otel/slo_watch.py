@@ -232,11 +232,10 @@ class _Watched:
         return before, found
 
     def _take(self, at: float, counted: tuple[int, int]) -> None:
-        total, good = (
-            now - before if now >= before else now  # counters that fell began anew
-            for now, before in zip(counted, self._seen, strict=True)
-        )
-        self._seen = counted
+        before, self._seen = self._seen, counted
+        if counted[0] < before[0]:  # counters that fell began anew
+            before = (0, 0)
+        total, good = counted[0] - before[0], max(0, counted[1] - before[1])
         self._events.append(at, good, total)
         if self._history is not self._events:
             weight = verdict(self._events, self.objective.budgeting, at)

@@ -204,7 +204,15 @@ def test_sections_are_what_is_in_force() -> None:
     """sections() lists the option objects in force, for ``aumos-otel config``."""
     names = [type(section).__name__ for section in resolve(llm=False, console=True).sections()]
 
-    ours = ["Identity", "OTLP", "SamplingOptions", "PropagationOptions", "RedactionOptions", "SpoolOptions"]
+    ours = [
+        "Identity",
+        "OTLP",
+        "SamplingOptions",
+        "SLOOptions",
+        "PropagationOptions",
+        "RedactionOptions",
+        "SpoolOptions",
+    ]
     assert names == [*ours, "MetricsOptions", "LogsOptions", "ConsoleOptions"]
 
 

@@ -187,6 +187,17 @@ def test_counters_that_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.told.states() == ["ok"]
 
 
+def test_good_events_of_counters_that_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That all events fell tells that the good ones began anew, too, however many there are by now."""
+    bench = Bench(monkeypatch, objective())
+    bench.run(1, good=2, bad=8)
+    bench.total, bench.good = 0, 0
+    bench.run(1, good=4, bad=1)
+
+    counts = bench.watch._watched[0]._history.counts(bench.watch._epoch + bench.now, 60)
+    assert (counts.good, counts.total) == (6, 15)
+
+
 def test_a_clock_that_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sets the wall clock, by hours and while it burns, changes nothing."""
     bench = Bench(monkeypatch, objective())

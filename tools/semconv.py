@@ -101,6 +101,8 @@ def reference_page(registry: dict[str, Any]) -> str:
     out += [f"| `{name}` | {spec['source']} | {spec['brief']} |" for name, spec in registry["rules"].items()]
     out += ["", "## Alerts", "", "| alert | meaning |", "|---|---|"]
     out += [f"| `{name}` | {spec['brief']} |" for name, spec in registry["alerts"].items()]
+    out += ["", "## Topics", "", "| topic | meaning |", "|---|---|"]
+    out += [f"| `{name}` | {spec['brief']} |" for name, spec in registry["topics"].items()]
     out += ["", "## Instrumentation scopes", "", "| scope | meaning |", "|---|---|"]
     out += [f"| `{name}` | {spec['brief']} |" for name, spec in registry["scopes"].items()]
     return "\n".join(out) + "\n"
@@ -141,7 +143,11 @@ def outputs(registry: dict[str, Any]) -> dict[Path, str]:
         SEMCONV / "spans.py": names_module(
             "Span operations, instrumentation scopes and schema URLs.", spans | scopes | schema
         ),
-        SEMCONV / "events.py": names_module("Event names.", {constant(name): name for name in registry["events"]}),
+        SEMCONV / "events.py": names_module(
+            "Event names, and topics of the platform's event bus.",
+            {constant(name): name for name in registry["events"]}
+            | {f"TOPIC_{constant(name)}": name for name in registry["topics"]},
+        ),
         SEMCONV / "rules.py": names_module(
             "Recording rules and alerts; a name that ends in its operation is followed by a window.", rules | alerts
         ),

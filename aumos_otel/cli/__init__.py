@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aumos_otel.cli.output import Commands, print_columns
-from aumos_otel.cli.slo_numbers import slo
+from aumos_otel.cli.slo import slo
+from aumos_otel.cli.slo_numbers import backtest, status
 from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def config(*, as_json: bool) -> None:
     )
 
 
+slo.add_command(backtest)
+slo.add_command(status)
 main.add_command(slo)
 
 

@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     from aumos_otel.slo.objective import Definitions
 
 
-class _Pair(click.ParamType):
-    name = "name=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        key, found, text = str(value).partition("=")
-        if not key or not found:
-            self.fail(f"got {value!r}, expected name=value", param, ctx)
-        return key, text
-
-
 FILES: Final = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 TENANT: Final = click.option("--tenant", default=None, help="Sent as X-Scope-OrgID.")
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
@@ -47,7 +37,6 @@ _NAMES: Final = click.option(
 _LABELS: Final = click.option(
     "--label",
     "labels",
-    type=_Pair(),
     multiple=True,
     help="name=value on the PrometheusRule, for the operator's ruleSelector.",
 )
@@ -112,7 +101,7 @@ def compile_(
     output: str | None,
     form: str,
     namespace: str,
-    labels: tuple[tuple[str, str], ...],
+    labels: tuple[str, ...],
     owner: str,
     names: Any,
 ) -> None:
@@ -122,7 +111,7 @@ def compile_(
 
     loaded = [definitions for _, definitions in load(files)]
     if form == "crd":
-        documents = desired.resources(loaded, owner, names, namespace, dict(labels))
+        documents = desired.resources(loaded, owner, names, namespace, _pairs(labels))
         contents = {f"{name}.yaml": content for name, content in documents.items()}
     else:
         contents = desired.files(loaded, owner, names)
@@ -216,6 +205,16 @@ def load(files: tuple[str, ...]) -> list[tuple[str, Definitions]]:
     from aumos_otel import definitions
 
     return list(zip(files, definitions.load(files), strict=True))
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, found, value = text.partition("=")
+        if not key or not found:
+            raise click.BadParameter(f"got {text!r}, expected name=value", param_hint="--label")
+        pairs[key] = value
+    return pairs
 
 
 def _changes(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from aumos_otel.cli.output import print_columns
-from aumos_otel.cli.slo import FILES, JSON, TENANT, load, slo, token
+from aumos_otel.cli.slo import FILES, JSON, TENANT, load, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ _FROM: Final = click.option(
 _NAME: Final = click.option("--slo", "name", default=None, help="Only this objective.")
 
 
-@slo.command()
+@click.command()
 @FILES
 @_FROM
 @_NAME
@@ -56,7 +56,7 @@ def status(*, files: tuple[str, ...], place: str, name: str | None, tenant: str 
     sys.exit(1 if any(each.state != "ok" for _, each in found) else 0)
 
 
-@slo.command()
+@click.command()
 @FILES
 @_FROM
 @_NAME

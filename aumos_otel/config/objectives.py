@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from aumos_otel._internal import values
 from aumos_otel._internal.values import boolean, number
 from aumos_otel.config.declaration import Options, one_of, option
 from aumos_otel.errors import ConfigError
+from aumos_otel.semconv import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-DEFAULT_TOPIC: Final = "aumos.observability.events"  # registry
 
 
 def _files(value: Any) -> tuple[str, ...]:
@@ -72,7 +71,9 @@ class KafkaOptions(Options):
     brokers: str | None = option(
         None, "AUMOS_KAFKA__BROKERS", parse=_brokers, doc="Brokers to begin with: `host:port`, separated by commas."
     )
-    topic: str = option(DEFAULT_TOPIC, "AUMOS_OTEL_SLO_KAFKA_TOPIC", parse=values.text, doc="Topic.")
+    topic: str = option(
+        events.TOPIC_AUMOS_OBSERVABILITY_EVENTS, "AUMOS_OTEL_SLO_KAFKA_TOPIC", parse=values.text, doc="Topic."
+    )
     properties: Mapping[str, Any] = option(
         {}, parse=values.mapping, doc="Further properties of librdkafka, e.g. `security.protocol`.", secret=True
     )
@@ -117,15 +118,7 @@ class SLOOptions(Options):
     prefix: ClassVar[str] = "slos"
 
     files: Sequence[str] = option((), "AUMOS_OTEL_SLOS", parse=_files, doc="Files that define objectives.")
-    definitions: Any = option(
-        None, parse=_definitions, doc="`aumos_otel.slo.objective.Definitions` made by a program."
-    )
-    tenants: int = option(
-        200,
-        "AUMOS_OTEL_SLO_TENANTS",
-        parse=values.integer(0, 100_000),
-        doc="Tenants that are counted by their own name; the rest share `_other`.",
-    )
+    definitions: Any = option(None, parse=_definitions, doc="`aumos_otel.slo.objective.Definitions` made by a program.")
     watch: bool = option(
         True, "AUMOS_OTEL_SLO_WATCH", parse=boolean, doc="Evaluate the objectives in this process, as it counts."
     )

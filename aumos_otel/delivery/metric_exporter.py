@@ -15,7 +15,7 @@ from aumos_otel.delivery.measurements import metric_records
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricsData
 
@@ -42,9 +42,20 @@ _HISTOGRAMS: Final[dict[str, type]] = {
 
 
 class DeliveryMetricExporter(MetricExporter):
-    """Hands the collected points to delivery; the OTEL_* preferences are read from ``environ``."""
+    """Hands the collected points to delivery.
 
-    def __init__(self, dispatch: Dispatch[MetricRecord], environ: Mapping[str, str]) -> None:
+    Args:
+        dispatch: what takes them on.
+        environ: the OTEL_* preferences are read from it.
+        amend: adds to what has been collected; it does not raise.
+    """
+
+    def __init__(
+        self,
+        dispatch: Dispatch[MetricRecord],
+        environ: Mapping[str, str],
+        amend: Callable[[MetricsData], MetricsData] | None = None,
+    ) -> None:
         deltas = _preferred(environ, _TEMPORALITY, _DELTAS, "cumulative")
         histogram = _preferred(environ, _HISTOGRAM, _HISTOGRAMS, "explicit_bucket_histogram")
         kinds = (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter)
@@ -54,6 +65,7 @@ class DeliveryMetricExporter(MetricExporter):
         }
         super().__init__(preferred_temporality=temporality, preferred_aggregation={Histogram: histogram()})
         self._dispatch = dispatch
+        self._amend = amend
         self._preparation = cast("Preparation[MetricRecord]", dispatch.preparation)
 
     def export(
@@ -64,7 +76,7 @@ class DeliveryMetricExporter(MetricExporter):
     ) -> MetricExportResult:
         """Prepare and queue every point."""
         with guard.swallow("delivery.metrics"):
-            records, broken = metric_records(metrics_data)
+            records, broken = metric_records(self._amend(metrics_data) if self._amend else metrics_data)
             if self._dispatch.closed:  # the SDK's reader collects once more in each forked child
                 late = broken + sum(record.count for record in records)
                 self._dispatch.books.refuse(late, attributes.AUMOS_OTEL_REASON_ALREADY_SHUTDOWN)

@@ -58,6 +58,7 @@ class PrometheusPage:
         registry: the registry of prometheus_client that is shown too; while the page is
             started it holds our metrics, so that a page of the user's own has them as well.
         cardinality_limit: most series of one metric.
+        amend: adds to what has been collected; it does not raise.
     """
 
     def __init__(
@@ -66,10 +67,11 @@ class PrometheusPage:
         port: int = 9464,
         registry: CollectorRegistry = REGISTRY,
         cardinality_limit: int = 2000,
+        amend: Callable[[MetricsData], MetricsData] | None = None,
     ) -> None:
         self.host = host
         self.port = port
-        self.reader = PrometheusReader(cardinality_limit, on_shutdown=self.stop)
+        self.reader = PrometheusReader(cardinality_limit, on_shutdown=self.stop, amend=amend)
         self._registry = registry
         self._problems = Problems()
         self._collector: _Collector | None = None
@@ -149,12 +151,18 @@ class PrometheusPage:
 class PrometheusReader(MetricReader):
     """Keeps what the SDK hands over until the page has turned it into text."""
 
-    def __init__(self, cardinality_limit: int, on_shutdown: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        cardinality_limit: int,
+        on_shutdown: Callable[[], None],
+        amend: Callable[[MetricsData], MetricsData] | None = None,
+    ) -> None:
         super().__init__(
             preferred_temporality=dict.fromkeys(_INSTRUMENTS, AggregationTemporality.CUMULATIVE),
             cardinality_limits=dict.fromkeys(_INSTRUMENTS, cardinality_limit),
         )
         self._on_shutdown = on_shutdown
+        self._amend = amend
         self._received: MetricsData | None = None
 
     def take(self) -> MetricsData | None:
@@ -162,7 +170,7 @@ class PrometheusReader(MetricReader):
         self._received = None
         self.collect()
         received, self._received = self._received, None
-        return received
+        return self._amend(received) if self._amend is not None and received is not None else received
 
     def _receive_metrics(self, metrics_data: MetricsData, *_args: object, **_kwargs: object) -> None:
         self._received = metrics_data

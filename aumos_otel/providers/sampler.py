@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.sampling import (
     ALWAYS_ON,
     DEFAULT_OFF,
     DEFAULT_ON,
+    AlwaysRecordSampler,
     Decision,
     ParentBased,
     Sampler,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aumos_otel.config import SamplingOptions
+    from aumos_otel.providers.boost import Boost
 
 logger = logging.getLogger("aumos_otel")
 
@@ -38,8 +40,12 @@ _RATIO: Final = ("traceidratio", "parentbased_traceidratio")
 _SHARES: Final = ("ratio", "rate", "routes")
 
 
-def build(options: SamplingOptions, environ: Mapping[str, str], sources: dict[str, str]) -> Sampler:
+def build(
+    options: SamplingOptions, environ: Mapping[str, str], sources: dict[str, str], boost: Boost | None = None
+) -> Sampler:
     """The sampler: the argument, else ratio, rate and routes, else OTEL_TRACES_SAMPLER, else parentbased_always_on.
+
+    ``boost`` raises shares, and samplers of others, while an objective burns; None: nothing does.
 
     Raises:
         ConfigError: a sampler was given beside ratio, rate or routes, or is neither a name nor a `Sampler`.
@@ -53,26 +59,26 @@ def build(options: SamplingOptions, environ: Mapping[str, str], sources: dict[st
                 expected="one of them",
                 remedy="leave one of the two out",
             )
-        return _given(options.sampler, environ, options.ratio)
+        return _given(options.sampler, environ, options.ratio, boost)
     if options.ratio is not None or options.rate is not None or options.routes:
-        return ParentBased(_root(options))
+        return ParentBased(_root(options, boost))
     name = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     sources["sampling.sampler"] = "OTEL_TRACES_SAMPLER" if name else "default"
     if not name:
         return DEFAULT_ON
     try:
-        return _named(name, environ, ratio=None, subject="OTEL_TRACES_SAMPLER")
+        return _named(name, environ, ratio=None, subject="OTEL_TRACES_SAMPLER", boost=boost)
     except ConfigError as error:  # the specification: an unknown sampler is logged and ignored
         logger.warning("%s; parentbased_always_on is used instead", error)
         sources["sampling.sampler"] = f"default ({error})"
         return DEFAULT_ON
 
 
-def _given(sampler: object, environ: Mapping[str, str], ratio: float | None) -> Sampler:
+def _given(sampler: object, environ: Mapping[str, str], ratio: float | None, boost: Boost | None) -> Sampler:
     if isinstance(sampler, str):
-        return _named(sampler, environ, ratio=ratio, subject="sampling.sampler")
+        return _named(sampler, environ, ratio=ratio, subject="sampling.sampler", boost=boost)
     if isinstance(sampler, Sampler):
-        return sampler
+        return sampler if boost is None else boost.around(sampler)
     raise ConfigError(
         "sampling.sampler",
         seen=sampler,
@@ -81,25 +87,32 @@ def _given(sampler: object, environ: Mapping[str, str], ratio: float | None) -> 
     )
 
 
-def _root(options: SamplingOptions) -> Sampler:
-    root: Sampler = ALWAYS_ON if options.ratio is None else ConsistentRatio(options.ratio)
-    if options.routes:
-        root = ByRoute({pattern: ConsistentRatio(share) for pattern, share in options.routes.items()}, root)
+def _share(ratio: float, boost: Boost | None, *, roots_only: bool = True) -> Sampler:
+    return ConsistentRatio(ratio) if boost is None else boost.ratio(ratio, roots_only=roots_only)
+
+
+def _root(options: SamplingOptions, boost: Boost | None) -> Sampler:
+    root: Sampler = ALWAYS_ON if options.ratio is None else _share(options.ratio, boost)
+    if options.routes:  # a share of 0 leaves a route out on purpose, whatever burns
+        shares = {pattern: _share(share, boost if share else None) for pattern, share in options.routes.items()}
+        root = ByRoute(shares, root)
     return root if options.rate is None else RateLimit(root, options.rate)
 
 
-def _named(name: str, environ: Mapping[str, str], *, ratio: float | None, subject: str) -> Sampler:
+def _named(name: str, environ: Mapping[str, str], *, ratio: float | None, subject: str, boost: Boost | None) -> Sampler:
     name = name.strip().lower()
     if name in _PLAIN:
         return _PLAIN[name]
     argument = environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
     if name in _RATIO:
-        root = ConsistentRatio(_ratio(argument) if ratio is None else ratio)
-        return ParentBased(root) if name.startswith("parentbased_") else root
+        share = _ratio(argument) if ratio is None else ratio
+        parent_based = name.startswith("parentbased_")
+        root = _share(share, boost, roots_only=parent_based)
+        return ParentBased(root) if parent_based else root
     factory: Any = load_entry_point("opentelemetry_traces_sampler", name, subject)
     sampler = factory(argument or None)
     if isinstance(sampler, Sampler):
-        return sampler
+        return sampler if boost is None else boost.around(sampler)
     raise ConfigError(subject, seen=name, expected="an entry point that makes a Sampler", remedy="correct or unset it")
 
 
@@ -113,6 +126,26 @@ def _ratio(argument: str) -> float:
         return ratio
     logger.warning("OTEL_TRACES_SAMPLER_ARG: got %r, expected a number from 0 to 1; 1.0 is used instead", argument)
     return 1.0
+
+
+class ExhaustiveSampler(AlwaysRecordSampler):
+    """Has also those spans recorded that the sampler inside drops, while somebody has to see them all.
+
+    Args:
+        inner: the sampler to ask.
+        wanted: whether anybody has to.
+    """
+
+    def __init__(self, inner: Sampler, wanted: Callable[[], bool]) -> None:
+        super().__init__(inner)
+        self.inner = inner
+        self._wanted = wanted
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        """Decide on a new span."""
+        if self._wanted():
+            return super().should_sample(*args, **kwargs)
+        return self.inner.should_sample(*args, **kwargs)
 
 
 class PausableSampler(Sampler):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 COMPARED: Final = (AUMOS_SEED, SRE_WORKBOOK, SLOTH_30D)
 _SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
 _WEEK: Final = 604_800.0
-#: Seconds that an alert stays after its last tier stopped burning, as in the compiled rules.
-KEPT: Final = 300.0
+#: Evaluations for which an alert stays after its last tier stopped burning, as in the compiled rules.
+KEPT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +247,14 @@ class _Replay:
                     fired.setdefault(index, detector.tier)
         runs: list[list[int]] = []
         for index in sorted(fired):
-            if runs and (index - runs[-1][-1]) * self._history.step <= KEPT:
+            if runs and index - runs[-1][-1] <= KEPT:
                 runs[-1].append(index)
             else:
                 runs.append([index])
         for run in runs:
-            over = self._instants[run[-1]] + KEPT
-            yield self._alert(fired[run[0]], self._instants[run[0]], over if over <= self._instants[-1] else None)
+            over = run[-1] + KEPT
+            end = self._instants[over] if over < len(self._instants) else None
+            yield self._alert(fired[run[0]], self._instants[run[0]], end)
 
     def _alert(self, tier: Tier, start: float, end: float | None) -> Alert:
         alert = Alert(tier, start, end, false=False)

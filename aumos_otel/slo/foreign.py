@@ -40,7 +40,7 @@ class Remark:
 
 @dataclass(slots=True)
 class Findings:
-    """What comes to light while documents are read: problems refuse the file, remarks do not.
+    """What comes to light while documents are read, each once: problems refuse the file, remarks do not.
 
     Attributes:
         line_of: the line of a path, for documents that come from a file.
@@ -52,18 +52,22 @@ class Findings:
 
     def problem(self, path: Path, seen: object, expected: str) -> None:
         """Note what makes the file unusable."""
-        self.problems.append(Problem(path, seen, expected))
+        problem = Problem(path, seen, expected)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def remark(self, path: Path, text: str) -> None:
         """Note what the reader of the file should know."""
-        self.remarks.append(Remark(path, text))
+        remark = Remark(path, text)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
 
 
 class Node:
     """A mapping in a foreign document.  Each getter notes a value of the wrong type, and returns as if it were missing.
 
     Args:
-        value: the mapping; anything else is noted and read as an empty one.
+        value: the mapping; anything else is noted, and that it has none of its keys is not noted any more.
         path: where it stands.
         findings: where problems and remarks go.
     """
@@ -77,6 +81,7 @@ class Node:
         else:
             self.value = {}
             findings.problem(path, value, "a mapping")
+            self.findings = Findings()
 
     def __contains__(self, key: str) -> bool:
         return self.value.get(key) is not None
@@ -149,22 +154,26 @@ class Node:
             self.problem(key, str(error))
             return None
 
-    def texts(self, key: str) -> dict[str, str]:
-        """A mapping of strings to strings."""
+    def texts(self, key: str, *, scalars: bool = False) -> dict[str, str]:
+        """A mapping of strings to strings; with ``scalars`` also of what Kubernetes' readers take for strings."""
         value = self.get(key)
         if value is None:
             return {}
         if not isinstance(value, Mapping):
             self.problem(key, "a mapping of strings")
             return {}
-        for name, text in value.items():
-            if not isinstance(text, str):
-                self.findings.problem((*self.path, key, str(name)), text, f'a string; write "{text}" in quotes')
-        return {str(name): text for name, text in value.items() if isinstance(text, str)}
+        found = {}
+        for name, inside in value.items():
+            text = scalar_text(inside) if scalars else inside
+            if isinstance(text, str):
+                found[str(name)] = text
+            else:
+                self.findings.problem((*self.path, key, str(name)), inside, f'a string; write "{inside}" in quotes')
+        return found
 
-    def labels(self, key: str) -> dict[str, str]:
+    def labels(self, key: str, *, scalars: bool = False) -> dict[str, str]:
         """A mapping of strings whose names Prometheus takes for labels."""
-        found = self.texts(key)
+        found = self.texts(key, scalars=scalars)
         for name in found:
             if _LABEL.fullmatch(name) is None or name.startswith("__"):
                 self.findings.problem((*self.path, key, name), name, "a label of letters, digits and _")
@@ -196,6 +205,13 @@ class Node:
                 near = difflib.get_close_matches(str(key), names, 1)
                 advice = f"; is {near[0]} meant?" if near else ""
                 self.remark(str(key), f"this field is not part of the format; it is kept, but means nothing{advice}")
+
+
+def scalar_text(value: object) -> object:
+    """The text that a boolean or number is written as; anything else as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
 
 
 def name_of(text: str) -> str:

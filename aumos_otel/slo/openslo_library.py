@@ -10,6 +10,10 @@ from aumos_otel.slo.foreign import Findings, Node
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+FORMAT: Final = "openslo"
+API_VERSION: Final = "openslo/v1"
+#: The type of metric and data sources whose specification is in our own words.
+OWN_TYPE: Final = "aumos"
 KINDS: Final = (
     "DataSource",
     "Service",
@@ -19,6 +23,9 @@ KINDS: Final = (
     "AlertCondition",
     "AlertNotificationTarget",
 )
+
+#: Kinds that others refer to by name.
+_REFERRED: Final = ("DataSource", "SLI", "AlertPolicy", "AlertCondition")
 
 #: Seconds of the units of a duration; those in capitals have no length of their own, these are the usual ones.
 _UNITS: Final = {
@@ -35,7 +42,7 @@ _SHORTEST_FIRST: Final = ("d", "h", "m")
 
 
 class Library:
-    """What a stream defines.
+    """What a stream defines that an SLO may refer to.
 
     Args:
         documents: of the stream; a second one of the same kind and name is noted as a problem.
@@ -45,16 +52,13 @@ class Library:
         self._found: dict[tuple[str, str], Node] = {}
         for document in documents:
             key = (str(document.value.get("kind")), _name(document))
-            if key[1] and self._found.setdefault(key, document) is not document:
+            if key[0] in _REFERRED and key[1] and self._found.setdefault(key, document) is not document:
                 document.findings.problem((*document.path, "metadata", "name"), key[1], f"one {key[0]} of that name")
 
     def spec(self, kind: str, name: str) -> Node | None:
         """The ``spec`` of a document, to be read once more: what is wrong in it was noted where it stands."""
         document = self._found.get((kind, name))
         return None if document is None else Node(document.value.get("spec"), (), Findings())
-
-    def __contains__(self, key: tuple[str, str]) -> bool:
-        return key in self._found
 
 
 def _name(document: Node) -> str:

@@ -12,6 +12,7 @@ from aumos_otel.slo import selector
 from aumos_otel.slo.entry import Entry, canonical, plain
 from aumos_otel.slo.foreign import WINDOW
 from aumos_otel.slo.indicator import Elsewhere, Operator, Query, Ratio, RawRatio, Threshold
+from aumos_otel.slo.openslo_library import OWN_TYPE
 from aumos_otel.slo.spec_indicator import indicator_data, read_indicator
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Types of data sources that speak PromQL, in small letters.
 _PROMETHEUS: Final = ("prometheus", "thanos", "cortex", "mimir", "victoriametrics")
-_AUMOS: Final = "aumos"
 #: Where the query of a metric source stands.
 _QUERIES: Final = ("query", "promql")
 _OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
@@ -77,7 +77,7 @@ def data(indicator: Indicator, name: str) -> tuple[dict[str, Any], dict[str, Any
 
 def own_data(indicator: Indicator, name: str) -> dict[str, Any]:
     """The ``spec`` of an SLI in our words: OpenSLO sees a ratio of an unknown source."""
-    source = {"type": _AUMOS, "spec": {"sli": indicator_data(indicator, name, ())}}
+    source = {"type": OWN_TYPE, "spec": {"sli": indicator_data(indicator, name, ())}}
     return {"ratioMetric": {"rawType": "success", "raw": {"metricSource": source}}}
 
 
@@ -133,7 +133,7 @@ def _raw(metric: Node, sources: dict[str, _Source], kind: str, name: str) -> Ind
     if not kind:
         metric.problem("rawType", "success or failure, since there is a raw ratio")
     raw = sources["raw"]
-    if raw.type == _AUMOS and raw.spec is not None:
+    if raw.type == OWN_TYPE and raw.spec is not None:
         found = read_indicator(Entry(raw.spec.value, raw.spec.path, metric.findings), name, {})
         return _NOTHING if found is None else found
     text = raw.query()

@@ -111,24 +111,29 @@ def data(period: Window) -> list[dict[str, Any]]:
     return [] if text is None else [{"duration": text, "isRolling": True}]
 
 
-def read_budgeting(spec: Node, objective: Node) -> Budgeting:
-    """What counts: events, or slices of time."""
-    if spec.get("budgetingMethod") is None:
+def read_method(spec: Node) -> str:
+    """The budgeting method."""
+    method = spec.choice("budgetingMethod", _METHODS, "")
+    if "budgetingMethod" not in spec:
         spec.remark("budgetingMethod", "there is none; it is taken for Occurrences")
-    method = spec.choice("budgetingMethod", _METHODS, _METHODS[0])
+    return method or _METHODS[0]
+
+
+def read_budgeting(method: str, objective: Node) -> Budgeting:
+    """What counts: events, or slices of time."""
     target = objective.number("timeSliceTarget")
     minutes = objective.get("timeSliceWindow")
     if isinstance(minutes, int) and not isinstance(minutes, bool) and minutes > 0:
         seconds: int | None = 60 * minutes
     else:
         seconds = duration(objective, "timeSliceWindow")
-    if method == "Occurrences":
+    if method == _METHODS[0]:
         return OCCURRENCES
     if minutes is None:
         objective.problem("timeSliceWindow", f"a duration such as 5m, since the budgeting method is {method}")
     if seconds is None:
         return OCCURRENCES
-    if method == "RatioTimeslices":
+    if method == _METHODS[2]:
         return RatioTimeslices(seconds)
     if target is None or not 0 < target <= 1:
         objective.problem("timeSliceTarget", "a share over 0, at most 1, since the budgeting method is Timeslices")

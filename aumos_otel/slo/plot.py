@@ -77,7 +77,7 @@ def draw(result: Backtest, history: History, form: Literal["svg", "png"] = "svg"
             axes.grid(visible=True, axis="y", color="#EEEEEE", zorder=0)
             axes.set_axisbelow(True)
         _name_incidents(burns, result)
-        burns.set_xlim(_date(result.start), _date(result.end))
+        burns.set_xlim(_date(result.start - result.step), _date(result.end))
         locator = dates.AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call] # matplotlib's stubs have gaps
         alerts.xaxis.set_major_locator(locator)
         alerts.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call] # same

@@ -65,9 +65,7 @@ def _order(objective: Objective) -> Iterator[Finding]:
                 yield about(objective, "error", "window-order", text, "write each window once, the shortest first")
         longest = max(limit.seconds for limit in tier.limits)
         if longest > objective.window.seconds:
-            text = (
-                f"{_name(tier)}: its window of {_time(longest)} is longer than the period, {_time(objective.window.seconds)}"
-            )
+            text = f"{_name(tier)}: its window of {_time(longest)} is longer than the period, {_time(objective.window.seconds)}"
             yield about(objective, "warning", "window-order", text, "take a policy with shorter windows")
 
 

@@ -1,7 +1,7 @@
 """PromQL of the definitions: whether it can be parsed, and whether it asks for what an SLI needs.
 
-The parser is written in Rust and ends the process when an expression is nested too deeply, so it is asked only
-about what is short and shallow.
+The parser is written in Rust.  It ends the process when an expression is nested too deeply, and walking through
+what it found takes memory by the square of the operators: it is asked only about what is short and shallow.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from aumos_otel.slo.finding import Grade
     from aumos_otel.slo.indicator import Query
 
-#: Characters and levels of an expression that is given to the parser.
+#: Characters, brackets inside each other, and operators of an expression that is given to the parser.
 LONGEST: Final = 8 * 1024
 DEEPEST: Final = 64
+MOST_OPERATORS: Final = 100
 #: Seconds that stand in for the window of a template.
 _WINDOW: Final = 300
 
 _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`", re.DOTALL)
+_MATCHERS: Final = re.compile(r"\{[^{}]*\}")
+_OPERATOR: Final = re.compile(r"[-+*/%^]|[=!<>]=|[<>]|\b(?i:or|and|unless|atan2)\b")
 _PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\$\{?\w+\}?|\[\[.*?\]\]")
 _OVER_TIME: Final = ("rate", "irate", "increase")
 
@@ -55,9 +58,11 @@ def lint_expression(text: str, *, counter: bool = False) -> Iterator[Fault]:
     """The faults of an expression; one for a ``counter`` has to be a selector of series."""
     plain = promql.templated(text, _WINDOW)
     bare = _STRING.sub('""', plain)
-    if len(plain) > LONGEST or _depth(bare) > DEEPEST:
-        what = f"{len(plain)} characters and {_depth(bare)} levels; only {LONGEST} and {DEEPEST} are tried"
-        yield Fault("error", "promql", f"it is not checked: it has {what}", "record parts of it by rules of their own")
+    levels, operators = _levels(bare), len(_OPERATOR.findall(_MATCHERS.sub("", bare)))
+    if len(plain) > LONGEST or levels > DEEPEST or operators > MOST_OPERATORS:
+        what = f"it is not checked: {len(plain)} characters, {levels} levels and {operators} operators"
+        limits = f"only {LONGEST}, {DEEPEST} and {MOST_OPERATORS} are tried"
+        yield Fault("error", "promql", f"{what}; {limits}", "record parts of it by rules of their own")
         return
     left = _PLACEHOLDER.search(bare)
     if left is not None:
@@ -78,19 +83,27 @@ def lint_expression(text: str, *, counter: bool = False) -> Iterator[Fault]:
     yield from _shape(parser, tree, counter=counter)
 
 
-def _shape(parser: Any, tree: Any, *, counter: bool) -> Iterator[Fault]:
+def _shape(parser: Any, tree: Any, *, counter: bool) -> list[Fault]:
+    found: list[Fault] = []
     if counter and not isinstance(tree, parser.VectorSelector):
         text = "it is to be a selector of counter series"
         remedy = "leave functions and ranges away, or put {{.window}} where the range goes"
-        yield Fault("error", "promql-counter", text, remedy)
-    for node in _nodes(parser, tree):
+        found.append(Fault("error", "promql-counter", text, remedy))
+
+    # Each node that is handed out is a copy of all that is below it: none is kept.
+    def visit(node: Any) -> None:
         if isinstance(node, parser.VectorSelector):
-            yield from _selector(parser, node)
+            found.extend(_selector(parser, node))
         elif isinstance(node, parser.Call) and node.func.name in _OVER_TIME:
-            for argument in node.args:
-                if isinstance(argument, parser.SubqueryExpr) and _aggregates(parser, argument):
-                    text = f"{node.func.name}() over a sum cannot tell a restart from a fall"
-                    yield Fault("error", "promql-sum-first", text, f"sum what {node.func.name}() of each series gives")
+            subqueries = (argument for argument in node.args if isinstance(argument, parser.SubqueryExpr))
+            if any(_aggregates(parser, subquery) for subquery in subqueries):
+                text = f"{node.func.name}() over a sum cannot tell a restart from a fall"
+                found.append(
+                    Fault("error", "promql-sum-first", text, f"sum what {node.func.name}() of each series gives")
+                )
+
+    parser.walk(tree, visit)
+    return found
 
 
 def _selector(parser: Any, node: Any) -> Iterator[Fault]:
@@ -111,23 +124,14 @@ def _selector(parser: Any, node: Any) -> Iterator[Fault]:
 
 
 def _aggregates(parser: Any, tree: Any) -> bool:
-    return any(isinstance(node, parser.AggregateExpr) for node in _nodes(parser, tree))
+    """Whether something in the tree is a sum or the like: the walk ends there."""
+    return not parser.walk(tree, lambda node: not isinstance(node, parser.AggregateExpr))
 
 
-def _nodes(parser: Any, tree: Any) -> list[Any]:
-    found: list[Any] = []
-    parser.walk(tree, found.append)
-    return found
-
-
-def _depth(text: str) -> int:
-    """How many brackets, or signs before a value, are open at most: what the parser goes down for."""
-    depth = deepest = signs = 0
+def _levels(text: str) -> int:
+    """How many brackets are open at most."""
+    depth = deepest = 0
     for character in text:
-        if character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        signs = signs + 1 if character in "+-" else signs if character.isspace() else 0
-        deepest = max(deepest, depth + signs)
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
     return deepest

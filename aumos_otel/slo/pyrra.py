@@ -80,8 +80,8 @@ def objective(resource: Node, names: foreign.Names) -> Objective | None:
     resource.close("apiVersion", "status")
     if metadata is None or spec is None:
         return None
-    propagated = _propagated(metadata.texts("labels"))
-    annotations = _propagated(metadata.texts("annotations"))
+    propagated = _propagated(metadata.texts("labels", scalars=True))
+    annotations = _propagated(metadata.texts("annotations", scalars=True))
     service = propagated.pop("service", "") or metadata.text("namespace") or "default"
     indicator, groups = _indicator(spec)
     period = spec.duration("window", required=True)
@@ -118,17 +118,17 @@ def _without_effect(spec: Node) -> None:
         spec.remark("partial_response_strategy", "partial responses are Thanos' own; the rules made here do not say it")
     output = spec.node("ruleOutput")
     if output is not None:
-        output.texts("shortRulesLabels")
-        output.texts("longRulesLabels")
+        output.texts("shortRulesLabels", scalars=True)
+        output.texts("longRulesLabels", scalars=True)
         output.flag("enableDescriptionAsLabel", default=False)
         output.close()
         spec.remark("ruleOutput", "rules are not split in two resources here; the labels are kept, but go nowhere")
 
 
 def _target(spec: Node) -> Decimal:
-    text = spec.text("target")
+    text = foreign.scalar_text(spec.get("target"))
     try:
-        percent = Decimal(text)
+        percent = Decimal(text if isinstance(text, str) else "")
     except InvalidOperation:
         percent = Decimal("NaN")
     if percent.is_finite() and 0 < percent < 100:  # noqa: PLR2004 - percent

@@ -191,7 +191,8 @@ class _BudgetRules:
         """No range begins with a period: each step is marked with the one that it belongs to, and those of one are summed."""
         rule, series = self._recorder.rule, self._recorder.series
         mark = f'on () group_left ({_PERIOD}) count_values("{_PERIOD}", {period.before})'
-        steps = f"[{quantity.duration_text(self._objective.window.seconds)}]"
+        # With the step given, it does not matter whether they are recorded more often.
+        steps = f"[{quantity.duration_text(self._objective.window.seconds)}:{quantity.duration_text(STEP)}]"
         current = f'and on ({_PERIOD}) count_values("{_PERIOD}", {period.current})'
         covered = f"sum without ({_PERIOD}) (count_over_time({series(_STEP_TOTAL)}{steps}) {current})"
         return [

@@ -119,12 +119,12 @@ def objectives(document: Node, burn_policy: Policy, names: foreign.Names) -> lis
     if spec is None:
         return []
     service = spec.text("service", required=True)
-    shared = spec.labels("labels")
+    shared = spec.labels("labels", scalars=True)
     _plugins(spec, words["slo_plugins"])
     found = []
     for slo in spec.nodes("slos", required=True):
         name = names.give((*slo.path, "name"), service, slo.text("name", required=True))
-        labels = {**shared, **slo.labels("labels")}
+        labels = {**shared, **slo.labels("labels", scalars=True)}
         _plugins(slo, "plugins")
         alerting = _alerting(slo, words)
         found.append(
@@ -189,7 +189,7 @@ def _indicator(slo: Node, words: Mapping[str, str]) -> Indicator:
         return nothing
     if kind == "plugin":
         system = f"the plugin {node.text('id', required=True)!r} of sloth"
-        node.texts("options")
+        node.texts("options", scalars=True)
         node.close()
         slo.remark("sli", f"{system} is Go and cannot run here; the SLO is kept, but cannot be compiled")
         return Elsewhere(system, "write the query that it makes as sli.events or sli.raw")
@@ -223,8 +223,8 @@ def _alerting(slo: Node, words: Mapping[str, str]) -> Alerting:
         node.problem("name", "a name for the alerts, since they are not disabled")
     alerting = Alerting(
         name=name or None,
-        labels=node.labels("labels"),
-        annotations=node.texts("annotations"),
+        labels=node.labels("labels", scalars=True),
+        annotations=node.texts("annotations", scalars=True),
         notices={severity: notice for severity, notice in notices.items() if notice != Notice()},
     )
     node.close()
@@ -237,8 +237,8 @@ def _notice(alerting: Node, key: str) -> Notice:
         return Notice()
     notice = Notice(
         enabled=not node.flag("disable", default=False),
-        labels=node.labels("labels"),
-        annotations=node.texts("annotations"),
+        labels=node.labels("labels", scalars=True),
+        annotations=node.texts("annotations", scalars=True),
     )
     node.close()
     return notice

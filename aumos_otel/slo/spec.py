@@ -17,9 +17,8 @@ from aumos_otel.slo.indicator import Composite, Spans
 from aumos_otel.slo.objective import Definitions, Prometheus
 from aumos_otel.slo.problem import Problem
 from aumos_otel.slo.spec_objective import objective_data, read_defaults, read_objective, shared_data
-from aumos_otel.slo.spec_sli import read_named, shared_slis
-
 from aumos_otel.slo.spec_policy import read_policy
+from aumos_otel.slo.spec_sli import read_named, shared_slis, sli_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -152,9 +151,7 @@ def _conflicts(found: Sequence[tuple[Path, Objective]]) -> Iterator[Problem]:
             yield from _composition(path, objective, names)
 
 
-def _composition(
-    path: Path, objective: Objective, names: Mapping[tuple[str, str], Objective]
-) -> Iterator[Problem]:
+def _composition(path: Path, objective: Objective, names: Mapping[tuple[str, str], Objective]) -> Iterator[Problem]:
     """Parts of a composite that are not there, and that have it as a part themselves."""
     parts = objective.indicator.parts if isinstance(objective.indicator, Composite) else {}
     for part in parts:

@@ -55,9 +55,7 @@ def read_defaults(entry: Entry, policy_of: PolicyOf) -> Defaults:
     )
 
 
-def read_objective(
-    entry: Entry, defaults: Defaults, named: Mapping[str, Sli], policy_of: PolicyOf
-) -> Objective | None:
+def read_objective(entry: Entry, defaults: Defaults, named: Mapping[str, Sli], policy_of: PolicyOf) -> Objective | None:
     """The objective that an entry of ``slos`` is; None if it is none: its problems are noted."""
     known = len(entry.findings.problems)
     name = entry.word("name", _NAME, "lower-case letters, digits and dashes between them")

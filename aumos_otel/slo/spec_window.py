@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from aumos_otel.slo import quantity
 from aumos_otel.slo.entry import Entry
-from aumos_otel.slo.window import LONGEST, OCCURRENCES, Calendar, Occurrences, RatioTimeslices, Rolling, Timeslices, known
+from aumos_otel.slo.window import (
+    LONGEST,
+    OCCURRENCES,
+    Calendar,
+    Occurrences,
+    RatioTimeslices,
+    Rolling,
+    Timeslices,
+    known,
+)
 
 if TYPE_CHECKING:
     from aumos_otel.slo.window import Budgeting, Window

@@ -147,7 +147,9 @@ class File:
         except ValueError as error:
             raise _error(self._path, str(error), "OpenMetrics text") from None
         if odd:
-            self.notes.append(f"{self._path}: {odd} samples have no time, or are not numbers of 0 or more, and are left out")
+            self.notes.append(
+                f"{self._path}: {odd} samples have no time, or are not numbers of 0 or more, and are left out"
+            )
         return found
 
 

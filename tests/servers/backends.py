@@ -1,7 +1,7 @@
 """Real servers on loopback, each with a folder of its own, built or fetched when a test first needs them.
 
 >>> with Prometheus(folder, rules=[folder / "rules.yaml"]) as prometheus:
-...     prometheus.query("up", at=1_700_000_000)
+...     prometheus.query("sum(orders_total)", at=1_700_000_000)
 
 ``python -m servers.backends`` builds them all, and says which one a registry refuses.
 """
@@ -16,22 +16,26 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pytest
-
 from servers import go_programs
 from servers.go_programs import free_port
 from servers.toxics import SOURCE as TOXIPROXY
+
+T = TypeVar("T")
 
 SOURCES = Path(__file__).parents[1] / "backends"
 #: Seconds in which a server has to be ready, and to end.
 PATIENCE = 60.0
 #: Seconds between two looks at a server.
 PAUSE = 0.05
+#: The identity of Kafka's cluster: 16 bytes in base64.
+CLUSTER = "YXVtb3Mtb3RlbC10ZXN0cw"
+#: The longest span of a backfilled block that is one of Prometheus's own, 2 h * 3^5.
+BLOCK = "486h"
 
 
 @functools.cache
@@ -58,8 +62,8 @@ def alertmanager_programs() -> Path:
 
 @functools.cache
 def cortex_programs() -> Path:
-    """The folder of cortex."""
-    return go_programs.programs(SOURCES / "cortex", "github.com/cortexproject/cortex/cmd/cortex")
+    """The folder of cortex; it reads Prometheus's labels as slices, and loses them where they are not."""
+    return go_programs.programs(SOURCES / "cortex", "github.com/cortexproject/cortex/cmd/cortex", tags="slicelabels")
 
 
 @functools.cache
@@ -84,11 +88,20 @@ def backfill(directory: Path, openmetrics: str) -> Path:
     text.write_text(openmetrics)
     # The text is read once a block: with the usual blocks of 2 h a month takes minutes.
     created = promtool(
-        "tsdb", "create-blocks-from", "--max-block-duration=31d", "openmetrics", "--quiet", text, directory
+        "tsdb", "create-blocks-from", f"--max-block-duration={BLOCK}", "openmetrics", "--quiet", text, directory
     )
     assert created.returncode == 0, created.stderr
     text.unlink()
     return directory
+
+
+def eventually(what: str, probe: Callable[[], T]) -> T:
+    """The first true answer of ``probe``; fails, naming ``what``, when there is none within `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"not within {PATIENCE:.0f} s: {what}"
+        time.sleep(PAUSE)
+    return answer
 
 
 class Server:
@@ -114,9 +127,10 @@ class Server:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=subprocess.STDOUT)
         try:
-            self._await_ready()
-        except BaseException:
+            eventually("the server is ready", self._is_ready)
+        except BaseException as error:
             self.stop()
+            error.add_note(self.log.read_text(errors="replace")[-3000:])
             raise
         return self
 
@@ -145,7 +159,9 @@ class Server:
             self._process.wait()
             raise
 
-    def call(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """The body of the answer to one request; fails with it unless the status is 2xx."""
         request = urllib.request.Request(f"{self.url}{path}", body, dict(headers or {}), method=method)
         try:
@@ -156,16 +172,10 @@ class Server:
                 said = refused.read().decode(errors="replace")
             raise AssertionError(f"{method} {path}: {refused.code} {said}") from None
 
-    def _await_ready(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not self.ready():
-            ended = self._process.poll()
-            assert ended is None, f"the server ended with {ended}: {self._tail()}"
-            assert time.monotonic() < deadline, f"the server is not ready after {PATIENCE:.0f} s: {self._tail()}"
-            time.sleep(PAUSE)
-
-    def _tail(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+    def _is_ready(self) -> bool:
+        ended = self._process.poll()
+        assert ended is None, f"the server ended with {ended}"
+        return self.ready()
 
 
 class Prometheus(Server):
@@ -221,9 +231,8 @@ class Prometheus(Server):
         ]
 
     def api(self, path: str, **parameters: str | float) -> Any:
-        """The ``data`` of an answer of ``/api/v1/``, asked with a POST form, e.g. ``api("query_range", query=…)``."""
-        form = urllib.parse.urlencode(parameters).encode()
-        return json.loads(self.call("POST", f"/api/v1/{path}", form))["data"]
+        """The ``data`` of an answer of ``/api/v1/``, e.g. ``api("query_range", query="up", start=0, end=60, step=1)``."""
+        return json.loads(self.call("GET", f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))["data"]
 
     def query(self, expression: str, at: float | None = None) -> list[Any]:
         """The ``result`` of an instant query at Unix seconds, else now: ``[{"metric": {…}, "value": [time, "text"]}]``."""
@@ -365,8 +374,7 @@ class Kafka(Server):
             "-cp",
             f"{kafka_jars()}/*",
         ]
-        identity = uuid.uuid4().hex[:22]
-        format_folder = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", identity, "-c", str(file)]
+        format_folder = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER, "-c", str(file)]
         formatted = subprocess.run([*java, *format_folder], capture_output=True, text=True, check=False)
         assert formatted.returncode == 0, formatted.stdout + formatted.stderr
         return [*java, "kafka.Kafka", str(file)]
@@ -376,8 +384,9 @@ class Kafka(Server):
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
+        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
-            return bool(AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=1).brokers)
+            return bool(client.list_topics(timeout=1).brokers)
         except KafkaException:
             return False
 

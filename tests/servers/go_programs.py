@@ -30,7 +30,9 @@ def build(source: Path) -> Path:
 def programs(source: Path, *packages: str, tags: str = "") -> Path:
     """A folder with the programs ``packages`` of the modules that the go.mod in ``source`` requires; skips like `build`."""
     options = ["-mod=readonly", f"-tags={tags}"]
-    return cached(source, lambda place: ["go", "build", *options, "-o", f"{place}/", *packages], " ".join(packages) + tags)
+    return cached(
+        source, lambda place: ["go", "build", *options, "-o", f"{place}/", *packages], " ".join(packages) + tags
+    )
 
 
 def jars(source: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ DAY = 86_400
 DAYS = 30
 #: 2026-10-01T00:00:00Z
 BEGUN = 1_790_812_800
-ENDED = BEGUN + DAYS * DAY
 #: The share of the events that go wrong on a good day, a tenth of what 99.9% allows.
 USUAL = 0.0001
 
@@ -29,10 +29,14 @@ class Planted:
     share: float
 
     @property
-    def incident(self) -> Incident:
-        """What it is to the engine."""
-        start = BEGUN + round(self.day * DAY)
-        return Incident(float(start), float(start + self.minutes * MINUTE), self.name)
+    def first(self) -> int:
+        """The minute of the month after which it begins."""
+        return round(self.day * 1440)
+
+    def incident(self, begun: int) -> Incident:
+        """What it is to the engine, in a month that began then."""
+        start = float(begun + self.first * MINUTE)
+        return Incident(start, start + self.minutes * MINUTE, self.name)
 
 
 PLANTED = (
@@ -45,15 +49,16 @@ PLANTED = (
 )
 
 
-def samples(seed: int = 5, busiest: float = 12_000.0) -> list[tuple[float, float, float]]:
+@functools.cache
+def samples(begun: int = BEGUN, seed: int = 5, busiest: float = 12_000.0) -> list[tuple[float, float, float]]:
     """(at, good, total) of each minute; ``busiest`` events at noon and a hundredth of that at night."""
     rng = random.Random(seed)
     found = []
     for minute in range(1, DAYS * 1440 + 1):
-        at = BEGUN + minute * MINUTE
+        at = begun + minute * MINUTE
         daylight = (1 - math.cos(2 * math.pi * (minute % 1440) / 1440)) / 2
         total = round(busiest * max(0.01, daylight) * rng.uniform(0.9, 1.1))
-        share = next((one.share for one in PLANTED if one.incident.start < at <= one.incident.end), USUAL)
+        share = next((one.share for one in PLANTED if one.first < minute <= one.first + one.minutes), USUAL)
         spread = math.sqrt(total * share * (1 - share))
         bad = min(total, max(0, round(rng.gauss(total * share, spread))))
         found.append((float(at), float(total - bad), float(total)))
@@ -65,6 +70,6 @@ def history() -> History:
     return History.of(samples(), step=float(MINUTE))
 
 
-def incidents() -> tuple[Incident, ...]:
+def incidents(begun: int = BEGUN) -> tuple[Incident, ...]:
     """What was planted."""
-    return tuple(one.incident for one in PLANTED)
+    return tuple(one.incident(begun) for one in PLANTED)

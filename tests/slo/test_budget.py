@@ -21,6 +21,7 @@ NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 
 
 def every_hour(days, bad=lambda hour: 0.0, begun=0.0, total=1000.0):
+    """So many days of hourly samples."""
     return History.of(
         ((begun + hour * 3_600.0, total - bad(hour), total) for hour in range(1, round(days * 24) + 1)), step=3_600
     )

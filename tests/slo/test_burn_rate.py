@@ -19,10 +19,12 @@ OBJECTIVE = Objective(name="available", service="chat", target=Decimal("0.999"),
 
 
 def constant(ratio, minutes=4_400, total=1000.0):
+    """Minutes that all fail alike."""
     return History.of(((60.0 * at, total * (1 - ratio), total) for at in range(1, minutes + 1)), step=60)
 
 
 def tier(objective, number=0):
+    """The detector of a tier by its place."""
     return Detector.of(objective, objective.burn_policy.tiers[number])
 
 
@@ -132,9 +134,7 @@ def test_the_blind_band_is_where_no_tier_fires(name, band, unpaged):
 )
 def test_constant_burn_fires_exactly_outside_of_the_blind_band(name, target, days, rate):
     """What burns for ever at one rate fires some tier if and only if the rate is not in the band."""
-    objective = replace(
-        OBJECTIVE, target=Decimal(target), window=Rolling(days * 86_400), policy=policy.BUILT_IN[name]
-    )
+    objective = replace(OBJECTIVE, target=Decimal(target), window=Rolling(days * 86_400), policy=policy.BUILT_IN[name])
     ratio = rate * float(objective.budget)
     if ratio > 1:
         return

@@ -20,6 +20,7 @@ AT = 100 * DAY
 
 
 def left(consumed, objective=OBJECTIVE):
+    """The budget of which so much has gone."""
     return of_counts(objective, Counts(1e6 - 1e3 * consumed, 1e6), AT, coverage=1.0)
 
 

@@ -14,6 +14,7 @@ SAMPLES = st.lists(st.tuples(st.integers(0, 500), EVENTS, EVENTS), max_size=60)
 
 
 def exact(values):
+    """The sum without any rounding."""
     return float(sum((Fraction(value) for value in values), Fraction(0)))
 
 

@@ -29,9 +29,7 @@ def test_each_planted_incident_is_found_where_it_is():
 def test_a_month_as_usual_has_no_incident():
     """Errors at half of what is allowed are no incident, however they are strewn."""
     rng = random.Random(1)
-    history = History.of(
-        ((60.0 * at, 200.0 - (rng.random() < 0.1), 200.0) for at in range(1, 30 * 1440 + 1)), step=60
-    )
+    history = History.of(((60.0 * at, 200.0 - (rng.random() < 0.1), 200.0) for at in range(1, 30 * 1440 + 1)), step=60)
     assert find(OBJECTIVE, history) == ()
 
 

@@ -19,6 +19,7 @@ OBJECTIVE = Objective(name="available", service="chat", target=Decimal("0.999"),
 
 
 def drawn(samples, form="svg", objective=OBJECTIVE, incidents=None):
+    """The picture of a backtest of the samples."""
     from aumos_otel.slo.plot import draw
 
     history = History.of(samples, step=60)
@@ -26,6 +27,7 @@ def drawn(samples, form="svg", objective=OBJECTIVE, incidents=None):
 
 
 def outage(minutes=2_000):
+    """Minutes with half an hour of outage in them."""
     return ((60.0 * at, 0.0 if 900 < at <= 930 else 100.0, 100.0) for at in range(1, minutes + 1))
 
 

@@ -12,6 +12,7 @@ FIVE = Timeslices(300, Decimal("0.95"))
 
 
 def minutes(*counts, step=60.0):
+    """A history of (good, total) of each step."""
     return History.of(((step * position, *each) for position, each in enumerate(counts, 1)), step=step)
 
 

@@ -1,0 +1,96 @@
+"""The objectives of this process: what is counted for them, who watches, and what that changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aumos_otel import definitions, guard, indicators, slo_watch
+from aumos_otel.pipeline import Part
+from aumos_otel.processors.sli import SliCounter, SliLogProcessor, SliProcessor
+from aumos_otel.processors.sli_metrics import Exemplars, observe
+from aumos_otel.providers.boost import Boost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.sdk.metrics import MeterProvider
+
+    from aumos_otel.plan import Plan
+    from aumos_otel.slo.objective import Definitions, Objective
+
+_EXEMPLARS_OFF = "always_off"
+
+
+class Objectives:
+    """Counts what the plan's objectives and the decorators of the code are about.
+
+    Args:
+        plan: names the files.
+        instance: tells the service.instance.id of the process.
+
+    Raises:
+        ObjectiveError: a file of objectives cannot be used.
+        MissingExtraError: something was asked for that is not installed.
+    """
+
+    def __init__(self, plan: Plan, instance: Callable[[], str]) -> None:
+        options = plan.slos
+        self._files = tuple(options.files)
+        loaded: list[Definitions] = definitions.load(options.files)
+        if options.definitions is not None:
+            loaded.append(options.definitions)
+        self.objectives: tuple[Objective, ...] = tuple(each for defined in loaded for each in defined.objectives)
+        exemplars = plan.environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() != _EXEMPLARS_OFF
+        # Made before the watch: in a forked child the counts begin anew first.
+        self.counter = SliCounter((sli for defined in loaded for sli in defined.slis()), exemplars=exemplars)
+        self._unsubscribe = indicators.subscribe(self.counter.add)
+        self._outlets = slo_watch.outlets(options)
+        self._watches = options.watch and bool(self.objectives)
+        self._watch = slo_watch.Watch(
+            self.objectives, self.counter.counts, find=self.counter.find, outlets=self._outlets, instance=instance
+        )
+        self.boost = Boost(self._watch, options.boost, options.boost_rate) if self._watches and options.boost else None
+        self.spans = SliProcessor(self.counter)
+        self.logs = SliLogProcessor(self.counter)
+
+    def counts_any(self) -> bool:
+        """Whether there is an SLI, so that spans which are not kept have to be seen as well."""
+        return bool(self.counter.slis)
+
+    def exemplars(self) -> Exemplars:
+        """What adds the traces behind events to what one reader collects."""
+        return Exemplars(self.counter)
+
+    def observe(self, provider: MeterProvider) -> None:
+        """Let the readers of ``provider`` see counts and targets."""
+        observe(provider, self.counter, self.objectives)
+
+    def told(self) -> Mapping[str, int]:
+        """Events about objectives by what became of them."""
+        return slo_watch.counts_of(self._outlets)
+
+    def parts(self) -> list[Part]:
+        """What is to be flushed and shut down."""
+        return [Part("slo events", outlet.flush, outlet.shutdown) for outlet in self._outlets]
+
+    def start(self) -> None:
+        """Begin to watch."""
+        if self._watches:
+            self._watch.start()
+
+    def stop(self) -> None:
+        """Watch no longer, and count no further declarations."""
+        with guard.swallow("objectives.stop"):
+            self._unsubscribe()
+        self._watch.stop()
+
+    def describe(self, *, boosted: bool) -> dict[str, Any]:
+        """As plain data; ``boosted``: whether the sampler is ours."""
+        return {
+            "files": list(self._files),
+            "objectives": [f"{each.service}/{each.name}" for each in self.objectives],
+            "slis": [sli.name for sli in self.counter.slis],
+            "watched": self._watches,
+            "not counted here": list(self._watch.unwatched),
+            "boosts sampling": boosted and self.boost is not None,
+        }
