@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aumos_otel import definitions, guard, indicators, slo_watch
+from aumos_otel import definitions, guard, indicators
 from aumos_otel.pipeline import Part
 from aumos_otel.processors.sli import SliCounter, SliLogProcessor, SliProcessor
 from aumos_otel.processors.sli_metrics import Exemplars, observe
-from aumos_otel.providers.boost import Boost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk.metrics import MeterProvider
 
+    from aumos_otel.config import SLOOptions
+    from aumos_otel.exporters.outlet import Outlet
     from aumos_otel.plan import Plan
+    from aumos_otel.providers.boost import Boost
     from aumos_otel.slo.objective import Definitions, Objective
+    from aumos_otel.slo_watch import Watch
 
 _EXEMPLARS_OFF = "always_off"
 
@@ -27,6 +31,10 @@ class Objectives:
     Args:
         plan: names the files.
         instance: tells the service.instance.id of the process.
+
+    Attributes:
+        told: events about objectives by what became of them.
+        boost: raises sampling while an objective burns; None: nothing does.
 
     Raises:
         ObjectiveError: a file of objectives cannot be used.
@@ -44,14 +52,27 @@ class Objectives:
         # Made before the watch: in a forked child the counts begin anew first.
         self.counter = SliCounter((sli for defined in loaded for sli in defined.slis()), exemplars=exemplars)
         self._unsubscribe = indicators.subscribe(self.counter.add)
+        self._outlets: Sequence[Outlet] = ()
+        self.told: Callable[[], Mapping[str, int]] = dict
+        self._watch: Watch | None = None
+        self.boost: Boost | None = None
+        if self.objectives and options.watch:
+            self._prepare_watch(options, instance)
+        self.spans = SliProcessor(self.counter)
+        self.logs = SliLogProcessor(self.counter)
+
+    def _prepare_watch(self, options: SLOOptions, instance: Callable[[], str]) -> None:
+        """The engine is loaded only where there is something to evaluate."""
+        from aumos_otel import slo_watch  # noqa: PLC0415 - see above
+        from aumos_otel.providers.boost import Boost  # noqa: PLC0415 - same
+
         self._outlets = slo_watch.outlets(options)
-        self._watches = options.watch and bool(self.objectives)
+        self.told = partial(slo_watch.counts_of, self._outlets)
         self._watch = slo_watch.Watch(
             self.objectives, self.counter.counts, find=self.counter.find, outlets=self._outlets, instance=instance
         )
-        self.boost = Boost(self._watch, options.boost, options.boost_rate) if self._watches and options.boost else None
-        self.spans = SliProcessor(self.counter)
-        self.logs = SliLogProcessor(self.counter)
+        if options.boost:
+            self.boost = Boost(self._watch, options.boost, options.boost_rate)
 
     def counts_any(self) -> bool:
         """Whether there is an SLI, so that spans which are not kept have to be seen as well."""
@@ -65,24 +86,21 @@ class Objectives:
         """Let the readers of ``provider`` see counts and targets."""
         observe(provider, self.counter, self.objectives)
 
-    def told(self) -> Mapping[str, int]:
-        """Events about objectives by what became of them."""
-        return slo_watch.counts_of(self._outlets)
-
     def parts(self) -> list[Part]:
         """What is to be flushed and shut down."""
         return [Part("slo events", outlet.flush, outlet.shutdown) for outlet in self._outlets]
 
     def start(self) -> None:
         """Begin to watch."""
-        if self._watches:
+        if self._watch is not None:
             self._watch.start()
 
     def stop(self) -> None:
         """Watch no longer, and count no further declarations."""
         with guard.swallow("objectives.stop"):
             self._unsubscribe()
-        self._watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
 
     def describe(self, *, boosted: bool) -> dict[str, Any]:
         """As plain data; ``boosted``: whether the sampler is ours."""
@@ -90,7 +108,7 @@ class Objectives:
             "files": list(self._files),
             "objectives": [f"{each.service}/{each.name}" for each in self.objectives],
             "slis": [sli.name for sli in self.counter.slis],
-            "watched": self._watches,
-            "not counted here": list(self._watch.unwatched),
+            "watched": self._watch is not None,
+            "not counted here": [] if self._watch is None else list(self._watch.unwatched),
             "boosts sampling": boosted and self.boost is not None,
         }

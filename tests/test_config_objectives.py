@@ -67,7 +67,7 @@ def test_the_defaults() -> None:
     options = SLOOptions().resolve({"AUMOS_KAFKA__BROKERS": "kafka:9092"}, {}, {})
 
     assert (options.files, options.definitions, options.on_event, options.kafka) == ((), None, None, None)
-    assert (options.tenants, options.watch, options.boost, options.boost_rate) == (200, True, 0.5, 10.0)
+    assert (options.watch, options.boost, options.boost_rate) == (True, 0.5, 10.0)
 
 
 @pytest.mark.parametrize(("given", "share"), [(False, 0.0), (0, 0.0), ("0", 0.0), (1, 1.0), ("0.25", 0.25)])
@@ -83,7 +83,6 @@ def test_the_boost(given: Any, share: float) -> None:
         ({"boost": 1.5}, "slos.boost"),
         ({"boost": float("nan")}, "slos.boost"),
         ({"boost_rate": -1}, "slos.boost_rate"),
-        ({"tenants": 0.5}, "slos.tenants"),
         ({"watch": "perhaps"}, "slos.watch"),
         ({"on_event": "print"}, "slos.on_event"),
         ({"definitions": "slo.yaml"}, "slos.definitions"),

@@ -52,11 +52,10 @@ class SliCounter:
     def __init__(self, slis: Iterable[Sli] = (), *, most_series: int = 2000, exemplars: bool = True) -> None:
         self.exemplars = exemplars
         self._most_series = most_series
-        self._index = SliIndex(())
+        self._index = SliIndex()
         self._start_over()
         forking.in_child(self._start_over)
-        for sli in slis:
-            self.add(sli)
+        self.add(*slis)
 
     def _start_over(self) -> None:
         """In a forked child: what has been counted so far is the parent's."""
@@ -64,17 +63,21 @@ class SliCounter:
         self._cells = Cells()
         self.table = SeriesTable(self._most_series)
 
-    def add(self, sli: Sli) -> None:
-        """Count one more SLI from now on; the same again changes nothing."""
+    def add(self, *slis: Sli) -> None:
+        """Count more SLIs from now on; one that is counted already changes nothing."""
         with self._lock:
-            known = self.find(sli.name)
-            if known is None:
-                self._index = SliIndex((*self._index.slis, sli))
-            elif known != sli:
-                guard.notice(
-                    f"{_SITE}.{sli.name}",
-                    f"SLI {sli.name!r} is defined twice: {known!r} is counted, {sli!r} is not; rename one of them",
-                )
+            known = {sli.name: sli for sli in self._index.slis}
+            new = []
+            for sli in slis:
+                first = known.setdefault(sli.name, sli)
+                if first is sli:
+                    new.append(sli)
+                elif (first.match, first.good) != (sli.match, sli.good):
+                    guard.notice(
+                        f"{_SITE}.{sli.name}",
+                        f"SLI {sli.name!r} is defined twice: {first!r} is counted, {sli!r} is not; rename one of them",
+                    )
+            self._index = SliIndex(dict.fromkeys(new), self._index)
 
     def find(self, name: str) -> Sli | None:
         """The SLI of that name."""

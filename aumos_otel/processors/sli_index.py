@@ -23,11 +23,16 @@ class SliIndex:
 
     Spans of equal kind share a site, and of equal name and scope where an SLI asks for those: so there are only
     so many sites, whatever the spans are called.
+
+    Args:
+        slis: to be found.
+        before: another index, whose SLIs come first.
     """
 
-    def __init__(self, slis: Sequence[Sli]) -> None:
-        self.slis = tuple(slis)
-        self._demands = [sli.discriminator for sli in slis]
+    def __init__(self, slis: Iterable[Sli] = (), before: SliIndex | None = None) -> None:
+        more = tuple(slis)
+        self.slis = (*before.slis, *more) if before else more
+        self._demands = [*(before._demands if before else ()), *(sli.discriminator for sli in more)]
         self._names = frozenset(name for demand in self._demands for name in demand.names or ())
         self._scopes = frozenset(scope for demand in self._demands for scope in demand.scopes or ())
         self._sites: dict[tuple[object, str | None, str | None], _Site] = {}

@@ -188,7 +188,8 @@ def to_data(condition: Condition) -> dict[str, Any]:  # noqa: PLR0911 - one retu
         case Field(field, checks):
             return {field: _checks_data(checks)}
         case Attribute(key, checks, source):
-            return {source: {key: _checks_data(checks)}}
+            written = {key: _checks_data(checks)}
+            return written if source == "attributes" and "." in key else {source: written}
         case Duration(limits):
             return {"duration": {limit.operator: f"{limit.bound:f}s" for limit in limits}}
         case Sum(keys, limits):
@@ -198,11 +199,19 @@ def to_data(condition: Condition) -> dict[str, Any]:  # noqa: PLR0911 - one retu
             described = {"attributes": {each.key: _checks_data(each.checks) for each in attributes}}
             return {"event": named | (described if attributes else {})}
         case All(parts):
-            return {"all": [to_data(part) for part in parts]}
+            return _all_data([to_data(part) for part in parts])
         case Either(parts):
             return {"any": [to_data(part) for part in parts]}
         case Not(part):
             return {"not": to_data(part)}
+
+
+def _all_data(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """One mapping of all entries, where that is the same."""
+    keys = [key for part in parts for key in part]
+    if 1 < len(parts) == len(keys) == len(set(keys)):
+        return {key: value for part in parts for key, value in part.items()}
+    return {"all": parts}
 
 
 def _checks_data(checks: Iterable[Check]) -> Any:

@@ -105,8 +105,8 @@ def _parsed(text: str, source: str) -> Parsed:
         # Braces open a mapping of YAML as well.
         if not parsed.malformed:
             return parsed
-    parsed: Parsed = _yaml(source).parse(text)
-    return parsed
+    of_yaml: Parsed = _yaml(source).parse(text)
+    return of_yaml
 
 
 def write(documents: Sequence[Any]) -> str:

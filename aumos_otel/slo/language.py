@@ -71,8 +71,7 @@ class _Reader:
             return model.All(())
         parts = []
         for key, value in node.items():
-            self._count += 1
-            if self._count > _MOST:
+            if self._is_full(where):
                 break
             name = self._key(key, where)
             part = None if name is None else self._entry(name, value, (*where, name), depth)
@@ -80,14 +79,19 @@ class _Reader:
                 parts.append(part)
         return parts[0] if len(parts) == 1 else model.All(tuple(parts))
 
+    def _is_full(self, where: Path) -> bool:
+        """Count one more condition; whether it is one too many, which is told once."""
+        self._count += 1
+        if self._count == _MOST + 1:
+            self._wrong(where, "more", f"no more than {_MOST} conditions")
+        return self._count > _MOST
+
     def _entry(self, name: str, value: object, where: Path, depth: int) -> Condition | None:
-        if self._count == _MOST:
-            self._wrong(where, "more", f"fewer than {_MOST} conditions")
         reader = self._readers.get(name)
         if reader is not None:
             return reader(value, where, depth)
         meant = next((word for word in self._readers if len(word) >= _TELLING and is_slip(name, word)), None)
-        if meant is not None:
+        if meant is not None and "." not in name:
             self._wrong(where, name, f"{meant!r}; an attribute of that name stands under 'attributes'")
             return None
         return self._attribute(name, value, where, "attributes")
@@ -110,9 +114,7 @@ class _Reader:
             return ()
         parts = []
         for index, part in enumerate(node):
-            self._count += 1
-            if self._count > _MOST:
-                self._wrong((*where, index), "more", f"fewer than {_MOST} conditions")
+            if self._is_full(where):
                 break
             parts.append(self.condition(part, (*where, index), depth + 1))
         return tuple(parts)
@@ -183,7 +185,7 @@ class _Reader:
         limits = []
         for word, value in node.items():
             if word not in operand.COMPARISONS:
-                self._wrong(where, word, "one of " + ", ".join(operand.COMPARISONS))
+                self._wrong(where, word, "one of " + ", ".join(operand.COMPARISON_WORDS))
                 continue
             try:
                 limits.append(model.Compare(operand.COMPARISONS[word], read(value)))

@@ -156,7 +156,7 @@ class _Source:
         self.spec = self.node.node("spec", required=True)
         self.node.close()
         known = library.spec("DataSource", reference) if reference else None
-        if reference and known is None:
+        if reference and not named and known is None:
             self.node.remark("metricSourceRef", f"no DataSource {reference!r} is in this file")
         self.type = named or (known.text("type") if known else "")
         if not named and not reference:
@@ -169,9 +169,10 @@ class _Source:
         if self.spec is None or self.type.lower() not in _PROMETHEUS:
             return None
         key = next((key for key in _QUERIES if key in self.spec), _QUERIES[0])
-        text = self.spec.text(key, required=True)
-        self.spec.close()
-        return text
+        for other in self.spec.value:
+            if other != key:
+                self.spec.remark(other, "only the query is used here; this is kept")
+        return self.spec.text(key, required=True)
 
     def elsewhere(self) -> Elsewhere:
         """The indicator of a source that cannot be asked."""

@@ -26,7 +26,8 @@ COMPARISONS: Final[dict[object, Operator]] = {
 }
 WORD_CHECKS: Final = ("eq", "in", "ne")
 TEXT_CHECKS: Final = (*WORD_CHECKS, "prefix", "regex")
-VALUE_CHECKS: Final = (*TEXT_CHECKS, "exists", *(str(word) for word in COMPARISONS))
+COMPARISON_WORDS: Final = tuple(map(str, COMPARISONS))
+VALUE_CHECKS: Final = (*TEXT_CHECKS, "exists", *COMPARISON_WORDS)
 
 #: Up to here every whole number is a float64 too, so that nobody reads it as another one.
 _LARGEST: Final = 2**53
@@ -62,7 +63,7 @@ def check(word: str, value: object, *, texts_only: bool, words: tuple[str, ...])
             return model.Matches(pattern.compiled(_text(value, "a regular expression")).text)
         case "exists":
             if not isinstance(value, bool):
-                raise ValueError("true or false")
+                raise ValueError("true or false")  # noqa: TRY004 - as for every other operand
             return model.Exists(value)
         case _:
             return model.Compare(COMPARISONS[word], number(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,7 +10,7 @@ from aumos_otel.slo import condition as model
 from aumos_otel.slo import predicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aumos_otel.slo.condition import Check, Condition, Scalar
 

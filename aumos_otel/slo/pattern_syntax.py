@@ -3,8 +3,8 @@ r"""What a pattern may be made of, and how its text is read: the part of RE2's s
 pattern     branch ("|" branch)*
 branch      (atom quantifier?)*
 quantifier  ``*``  ``+``  ``?``  ``{2}``  ``{2,}``  ``{2,4}``
-atom        a character, ``.``, ``(pattern)``, ``(?:pattern)``, a set ``[a-z_]`` or ``[^/]``, a class ``\\d \\w \\s``
-            ``\\D \\W \\S`` (of ASCII), ``\\t \\n \\r``, or a punctuation mark after a backslash
+atom        a character, ``.``, ``(pattern)``, ``(?:pattern)``, a set ``[a-z_]`` or ``[^/]``, a class ``\d \w \s``
+            ``\D \W \S`` (of ASCII), ``\t \n \r``, or a punctuation mark after a backslash
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from aumos_otel.slo import condition as model
 from aumos_otel.slo import pattern
@@ -30,13 +30,15 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gte": operator.ge,
 }
 _ARRAYS: Final = (tuple, list)
+#: What OTLP cannot carry as a whole number, and a float64 perhaps cannot at all.
+_NO_INT64: Final = 2**63
 
 
-def compiled(condition: Condition) -> Predicate:
+def compiled(condition: Condition) -> Predicate:  # noqa: PLR0911 - one return a kind of condition
     """The function that tells whether the condition is true."""
     match condition:
         case model.Field(field, checks):
-            return _of_field(field, value_test(checks))
+            return _of_field(field, checks)
         case model.Attribute():
             return _of_attribute(condition)
         case model.Duration(limits):
@@ -69,9 +71,13 @@ def without_value(checks: Iterable[Check]) -> bool:
 
 
 def total_of(keys: Iterable[str], attributes: Mapping[str, Any]) -> float | None:
-    """The sum of those attributes that are numbers, each as float64, in this order; None without any."""
-    numbers = [float(value) for key in keys if _is_number(value := attributes.get(key))]
-    return sum(numbers) if numbers else None
+    """The sum of those attributes that are numbers, each as float64, one after the other; None without any."""
+    total = None
+    for key in keys:
+        value = attributes.get(key)
+        if _is_number(value) and abs(value) < _NO_INT64:
+            total = float(value) if total is None else total + float(value)
+    return total
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +92,7 @@ def value_test(checks: tuple[Check, ...]) -> ValueTest:
 def _test(check: Check) -> ValueTest:
     match check:
         case model.OneOf(values):
-            return _any_element(_equality(values)) if values.numbers or values.flags else _text_equality(values.texts)
+            return _any_element(_equality(values))
         case model.NoneOf(values):
             equal = _any_element(_equality(values))
             return lambda value: not equal(value)
@@ -111,13 +117,6 @@ def _any_element(test: ValueTest) -> ValueTest:
     return either_way
 
 
-def _text_equality(texts: tuple[str, ...]) -> ValueTest:
-    if len(texts) == 1:
-        only = texts[0]
-        return lambda value: value == only or (isinstance(value, _ARRAYS) and only in value)
-    return _any_element(_equality(model.Values(texts)))
-
-
 def _equality(values: Values) -> ValueTest:
     texts, numbers, flags = frozenset(values.texts), frozenset(values.numbers), frozenset(values.flags)
 
@@ -131,7 +130,7 @@ def _equality(values: Values) -> ValueTest:
     return equal
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -139,23 +138,31 @@ def _in_seconds(limit: model.Compare) -> model.Compare:
     return model.Compare(limit.operator, float(limit.bound))
 
 
-def _of_field(field: str, test: ValueTest) -> Predicate:
-    get = operator.attrgetter(field)
+def _of_field(field: str, checks: tuple[Check, ...]) -> Predicate:
+    get, test, only = operator.attrgetter(field), value_test(checks), _only_text(checks)
+    if only is not None and field == "kind":
+        return lambda facts: facts.kind == only
+    if only is not None and field == "status":
+        return lambda facts: facts.status == only
     return lambda facts: test(get(facts))
 
 
 def _of_attribute(attribute: model.Attribute) -> Predicate:
     key, test, without = attribute.key, value_test(attribute.checks), without_value(attribute.checks)
+    only = _only_text(attribute.checks)
+    if attribute.source == "resource":
+        return lambda facts: without if (value := facts.resource.get(key)) is None else test(value)
+    if only is not None:  # by far the most frequent
+        return lambda facts: (value := facts.attributes.get(key)) == only or (value.__class__ in _ARRAYS and only in value)
+    return lambda facts: without if (value := facts.attributes.get(key)) is None else test(value)
 
-    def of_span(facts: Facts) -> bool:
-        value = facts.attributes.get(key)
-        return without if value is None else test(value)
 
-    def of_resource(facts: Facts) -> bool:
-        value = facts.resource.get(key)
-        return without if value is None else test(value)
-
-    return of_span if attribute.source == "attributes" else of_resource
+def _only_text(checks: tuple[Check, ...]) -> str | None:
+    """The one text that is wanted; None if it is not as simple as that."""
+    match checks:
+        case (model.OneOf(model.Values((only,), (), ())),):
+            return only
+    return None
 
 
 def _of_duration(test: ValueTest) -> Predicate:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import condition, language, outlook, predicate
-from aumos_otel.slo.condition import Condition
-from aumos_otel.slo.problem import Path, Problem
+from aumos_otel.slo.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aumos_otel.slo.condition import Facts
+    from aumos_otel.slo.condition import Condition, Facts
+    from aumos_otel.slo.problem import Path
 
 _PARTS: Final = ("match", "good")
 _KEYS: Final = ("name", *_PARTS, "description")
@@ -94,16 +94,14 @@ def read(node: object, where: Path, problems: list[Problem], *, name: str | None
     if not isinstance(node, dict):
         problems.append(Problem(where, node, "a mapping of match and good"))
         return None
-    for key in node:
-        if key not in _KEYS:
-            problems.append(Problem(where, key, "one of the keys " + ", ".join(_KEYS)))
-    for part in _PARTS:
-        if part not in node:
-            problems.append(Problem(where, sorted(map(str, node)), f"{part}: a mapping of conditions"))
+    expected = "one of the keys " + ", ".join(_KEYS)
+    problems += [Problem(where, key, expected) for key in node if key not in _KEYS]
+    keys = sorted(map(str, node))
+    problems += [Problem(where, keys, f"{part}: a mapping of conditions") for part in _PARTS if part not in node]
     texts = {"name": node.get("name", name), "description": node.get("description", "")}
     for key, text in texts.items():
         if not isinstance(text, str) or (key == "name" and not text.strip()):
-            problems.append(Problem((*where, key) if key in node else where, text, f"{key}: a text"))
+            problems.append(Problem((*where, key) if key in node else where, text, "a text"))
     match, good = (language.parse(node.get(part, {}), (*where, part), problems) for part in _PARTS)
     return None if len(problems) > known else Sli(str(texts["name"]), match, good, str(texts["description"]))
 

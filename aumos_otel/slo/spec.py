@@ -23,7 +23,7 @@ from aumos_otel.slo.spec_sli import read_named, shared_slis, sli_data
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from aumos_otel.slo.document import Documents, Located
+    from aumos_otel.slo.document import Documents
     from aumos_otel.slo.objective import Objective
     from aumos_otel.slo.policy import Policy
     from aumos_otel.slo.problem import Path
@@ -81,11 +81,11 @@ class _Reading:
         self._documents = documents
         self._read = read
         self._findings = Findings()
-        self._elsewhere: list[Located] = []
+        self._elsewhere: list[object] = []
         self._found: list[tuple[Path, Objective]] = []
         self._common: dict[str, tuple[Path, Any]] = {}
 
-    def problems(self) -> list[Located]:
+    def problems(self) -> list[object]:
         own = sorted(map(self._documents.locate, self._findings.problems), key=lambda problem: problem.line)
         return [*own, *self._elsewhere]
 

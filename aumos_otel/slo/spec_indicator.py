@@ -21,7 +21,7 @@ from aumos_otel.slo.indicator import (
     Spans,
     Threshold,
 )
-from aumos_otel.slo.spec_sli import SLI_NAME, SLI_NAMES, built_in, inline, inline_data
+from aumos_otel.slo.spec_sli import NARROWING, SLI_NAME, SLI_NAMES, built_in, inline, inline_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,6 @@ _FORMS: Final[tuple[Literal["counter", "template", "gauge"], ...]] = ("counter",
 _KINDS: Final[dict[Literal["success", "failure"], str]] = {"success": "good", "failure": "bad"}
 #: Stands where the range of a template goes.
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
-_NARROWING: Final = ("where", "below", "above")
 
 
 def read_indicator(slo: Entry, name: str, named: Mapping[str, Sli]) -> Indicator | None:
@@ -48,7 +47,7 @@ def read_indicator(slo: Entry, name: str, named: Mapping[str, Sli]) -> Indicator
     if isinstance(value, str) and value not in named:
         found = built_in(slo, name)
         return None if found is None else Spans(found)
-    for key in _NARROWING:
+    for key in NARROWING:
         if slo.get(key) is not None:
             slo.problem(key, "nothing: only an SLI that is built in takes it; write it into the SLI itself")
     if isinstance(value, str):

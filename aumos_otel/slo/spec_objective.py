@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.slo import quantity
 from aumos_otel.slo.entry import Entry, data_of
+from aumos_otel.slo.indicator import Elsewhere
 from aumos_otel.slo.objective import Alerting, Gate, Notice, Objective
 from aumos_otel.slo.policy import SRE_WORKBOOK, Policy
 from aumos_otel.slo.spec_indicator import indicator_data, read_indicator
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SERVICE: Final = re.compile(r"\S|\S.*\S")
 _GROUP: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")
+#: Stands in for an indicator that has a problem.
+_NOTHING: Final = Elsewhere("nothing", "")
 _SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
 
 #: Gives the policy at ``burn_policy`` of a mapping.
@@ -59,30 +63,30 @@ def read_objective(entry: Entry, defaults: Defaults, named: Mapping[str, Sli], p
     """The objective that an entry of ``slos`` is; None if it is none: its problems are noted."""
     known = len(entry.findings.problems)
     name = entry.word("name", _NAME, "lower-case letters, digits and dashes between them")
-    target = entry.share("target")
     if entry.get("target") is None:
         entry.wrong("target", "a share such as 99.9% or 0.999")
-    indicator = read_indicator(entry, name, named)
     foreign = entry.entry("foreign")
-    found = {
-        "window": read_window(entry) or defaults.window,
-        "budgeting": read_budgeting(entry),
-        "policy": policy_of(entry) or defaults.policy,
-        "display_name": entry.text("display_name"),
-        "description": entry.text("description"),
-        "owner": entry.text("owner") or defaults.owner,
-        "runbook": entry.text("runbook"),
-        "labels": {**defaults.labels, **entry.labels("labels")},
-        "annotations": {**defaults.annotations, **entry.texts("annotations")},
-        "group_by": entry.matching("group_by", _GROUP, "the name of a label or attribute"),
-        "gate": _gate(entry),
-        "alerting": _alerting(entry),
-        "foreign": foreign.value if foreign else {},
-    }
+    objective = Objective(
+        name=name,
+        service=defaults.service,
+        target=entry.share("target") or Decimal(0),
+        indicator=read_indicator(entry, name, named) or _NOTHING,
+        window=read_window(entry) or defaults.window,
+        budgeting=read_budgeting(entry),
+        policy=policy_of(entry) or defaults.policy,
+        display_name=entry.text("display_name"),
+        description=entry.text("description"),
+        owner=entry.text("owner") or defaults.owner,
+        runbook=entry.text("runbook"),
+        labels={**defaults.labels, **entry.labels("labels")},
+        annotations={**defaults.annotations, **entry.texts("annotations")},
+        group_by=entry.matching("group_by", _GROUP, "the name of a label or attribute"),
+        gate=_gate(entry),
+        alerting=_alerting(entry),
+        foreign=foreign.value if foreign else {},
+    )
     entry.done()
-    if target is None or indicator is None or len(entry.findings.problems) > known:
-        return None
-    return Objective(name=name, service=defaults.service, target=target, indicator=indicator, **found)
+    return objective if len(entry.findings.problems) == known else None
 
 
 def shared_data(objectives: Sequence[Objective]) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from aumos_otel.slo.policy import BUILT_IN, DAYS_30, Policy, Severity, Tier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aumos_otel.slo.document import Located
-
     #: Gives the text of a file that another one names; raises OSError.
     Read = Callable[[str], str | bytes]
 
@@ -25,7 +23,7 @@ _FILES: Final = (".yaml", ".yml", ".json")
 _EXPECTED: Final = "the name of a policy, tiers such as 'page: 5m>=14.4 & 1h>=6', or a mapping with tiers"
 
 
-def read_policy(holder: Entry, read: Read | None, elsewhere: list[Located]) -> Policy | None:
+def read_policy(holder: Entry, read: Read | None, elsewhere: list[object]) -> Policy | None:
     """The policy at ``burn_policy``; None if none is there, or none that can be used.
 
     Args:
@@ -72,7 +70,7 @@ def _of_line(holder: Entry, text: str) -> Policy | None:
         return None
 
 
-def _of_file(holder: Entry, name: str, read: Read | None, elsewhere: list[Located]) -> Policy | None:
+def _of_file(holder: Entry, name: str, read: Read | None, elsewhere: list[object]) -> Policy | None:
     if read is None:
         holder.problem("burn_policy", "the policy itself: there are no files here")
         return None
