@@ -6,8 +6,8 @@ What is declared before `configure` is counted from then on, what is declared la
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel import guard
@@ -16,13 +16,12 @@ from aumos_otel._internal.wrapping import F, underlying
 from aumos_otel.errors import ConfigError
 from aumos_otel.semconv import attributes
 from aumos_otel.semconv.spans import SCOPE_AUMOS_OTEL
-from aumos_otel.slo import quantity
-from aumos_otel.slo import sli as predicates
 from aumos_otel.spans import SpanMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aumos_otel.slo.problem import Problem
     from aumos_otel.slo.sli import Sli
 
 _REMEDY: Final = 'write @aumos.slo("checkout") or @aumos.slo("checkout", below="300ms")'
@@ -30,13 +29,14 @@ _REMEDY: Final = 'write @aumos.slo("checkout") or @aumos.slo("checkout", below="
 
 @dataclass(frozen=True, slots=True)
 class _Declaration:
-    """An SLI, and where the function is that it is about."""
+    """An SLI, the function that it is about, by module and name, and what was asked of that."""
 
-    sli: Sli
-    place: str
+    sli: Sli = field(compare=False)
+    function: str
+    below: str | None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.sli.to_data()}"
+        return self.function if self.below is None else f"{self.function}, below={self.below!r}"
 
 
 _declared: dict[str, _Declaration] = {}
@@ -56,7 +56,7 @@ def slo(name: str, /, *, below: str | float | None = None, description: str = ""
     """Count each call of a function as an event of the SLI ``name``; good is one that raised nothing.
 
     The function gets a span as by `aumos_otel.span`, and may be of any kind that one takes.  An
-    objective names the SLI in slo.yaml: ``sli: checkout``.
+    objective in slo.yaml is about it by ``sli: {counted: checkout}``.
 
     Args:
         name: of the SLI; a function of its own for each.
@@ -73,13 +73,16 @@ def slo(name: str, /, *, below: str | float | None = None, description: str = ""
     >>> checkout()
     'paid'
     """
-    if not isinstance(name, str) or not name.strip():
+    if callable(name):
         raise ConfigError("@aumos.slo", seen=name, expected="the name of an SLI", remedy=_REMEDY)
-    sli = _sli(name, None if below is None else _seconds(name, below), description)
+    limit = _text(below)
+    sli = _sli(name, limit, description)
 
     def decorate(function: F) -> F:
         wrapped = SpanMaker(None, {attributes.AUMOS_SLI_NAME: name})(function)
-        _declare(_Declaration(sli, _place(function)))
+        target = underlying(function)
+        place = f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__qualname__)}"
+        _declare(_Declaration(sli, place, limit))
         return wrapped
 
     return decorate
@@ -117,31 +120,27 @@ def _declare(declaration: _Declaration) -> None:
                     listener(declaration.sli)
 
 
-def _sli(name: str, below: Decimal | None, description: str) -> Sli:
-    """The function's spans carry the name of the SLI, so that no other span is taken for one of them."""
-    succeeded = {"not": {"status": "error"}}
-    fast = {"duration": {"below": None if below is None else quantity.duration_text(below)}}
-    data: dict[str, Any] = {
-        "name": name,
-        "match": {"scope": SCOPE_AUMOS_OTEL, attributes.AUMOS_SLI_NAME: name},
-        "good": succeeded if below is None else {"all": [succeeded, fast]},
-    }
-    if description:
-        data["description"] = description
-    return predicates.from_data(data)
-
-
-def _seconds(name: str, below: object) -> Decimal:
-    """The limit in seconds."""
+def _text(below: str | float | None) -> str | None:
+    """The limit as it stands in files."""
+    if below is None or isinstance(below, str):
+        return below
     try:
-        if isinstance(below, int | float) and not isinstance(below, bool) and 0 < below < float("inf"):
-            return Decimal(repr(below))
-        return quantity.seconds(below)
-    except ValueError as error:
-        raise ConfigError(f"@aumos.slo({name!r}), below", seen=below, expected=str(error), remedy=_REMEDY) from None
+        return f"{Decimal(repr(below)):f}s"
+    except InvalidOperation:  # it is no number, which is told to the user as anything else that is no duration
+        return repr(below)
 
 
-def _place(function: object) -> str:
-    """Module and qualified name of the function."""
-    target = underlying(function)
-    return f"{getattr(target, '__module__', '')}.{getattr(target, '__qualname__', type(target).__qualname__)}"
+def _sli(name: str, limit: str | None, description: str) -> Sli:
+    """The function's spans carry the name of the SLI, so that no other span is taken for one of them."""
+    from aumos_otel.slo import sli as predicates  # noqa: PLC0415 - configure() needs it only where there is an SLI
+
+    good: dict[str, Any] = {"not": {"status": "error"}}
+    if limit is not None:
+        good |= {"duration": {"below": limit}}
+    match = {"scope": SCOPE_AUMOS_OTEL, "attributes": {attributes.AUMOS_SLI_NAME: name}}
+    problems: list[Problem] = []
+    data = {"name": name, "match": match, "good": good, "description": description}
+    sli = predicates.read(data, (), problems)
+    if sli is None:
+        raise ConfigError("@aumos.slo", seen=problems[0].seen, expected=problems[0].expected, remedy=_REMEDY)
+    return sli

@@ -69,15 +69,17 @@ class SliCounter:
             known = {sli.name: sli for sli in self._index.slis}
             new = []
             for sli in slis:
-                first = known.setdefault(sli.name, sli)
-                if first is sli:
+                first = known.get(sli.name)
+                if first is None:
+                    known[sli.name] = sli
                     new.append(sli)
                 elif (first.match, first.good) != (sli.match, sli.good):
                     guard.notice(
                         f"{_SITE}.{sli.name}",
                         f"SLI {sli.name!r} is defined twice: {first!r} is counted, {sli!r} is not; rename one of them",
                     )
-            self._index = SliIndex(dict.fromkeys(new), self._index)
+            if new:
+                self._index = SliIndex(new, self._index)
 
     def find(self, name: str) -> Sli | None:
         """The SLI of that name."""

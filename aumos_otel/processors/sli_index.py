@@ -9,6 +9,7 @@ from aumos_otel.processors.sli_facts import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from aumos_otel.slo.outlook import Discriminator
     from aumos_otel.slo.sli import Sli
 
     #: The index of an SLI and its `Sli.verdict`.
@@ -27,14 +28,19 @@ class SliIndex:
     Args:
         slis: to be found.
         before: another index, whose SLIs come first.
+
+    Attributes:
+        slis: all of them.
+        demands: what each demands, in their order.
     """
 
     def __init__(self, slis: Iterable[Sli] = (), before: SliIndex | None = None) -> None:
         more = tuple(slis)
-        self.slis = (*before.slis, *more) if before else more
-        self._demands = [*(before._demands if before else ()), *(sli.discriminator for sli in more)]
-        self._names = frozenset(name for demand in self._demands for name in demand.names or ())
-        self._scopes = frozenset(scope for demand in self._demands for scope in demand.scopes or ())
+        self.slis: tuple[Sli, ...] = (*before.slis, *more) if before else more
+        demands = tuple(sli.discriminator for sli in more)
+        self.demands: tuple[Discriminator, ...] = (*before.demands, *demands) if before else demands
+        self._names = frozenset(name for demand in self.demands for name in demand.names or ())
+        self._scopes = frozenset(scope for demand in self.demands for scope in demand.scopes or ())
         self._sites: dict[tuple[object, str | None, str | None], _Site] = {}
 
     def candidates(
@@ -51,16 +57,16 @@ class SliIndex:
         word = KINDS.get(kind) or str(kind)
         possible = [
             index
-            for index, demand in enumerate(self._demands)
+            for index, demand in enumerate(self.demands)
             if _allows(demand.kinds, word) and _allows(demand.names, name) and _allows(demand.scopes, scope)
         ]
         spread: dict[str, set[object]] = {}
         for index in possible:
-            for attribute, values in self._demands[index].attributes.items():
+            for attribute, values in self.demands[index].attributes.items():
                 spread.setdefault(attribute, set()).update(values or ())
         site = _Site(word)
         for index in possible:
-            demanded = self._demands[index].attributes
+            demanded = self.demands[index].attributes
             # The attribute by which most SLIs are told apart: the route rather than the method.
             key = max(demanded, key=lambda each: (demanded[each] is not None, len(spread[each])), default=None)
             site.add((index, self.slis[index].verdict), key, None if key is None else demanded[key])

@@ -1,4 +1,4 @@
-"""The counts of SLIs as OpenTelemetry metrics, the traces behind them as exemplars, and the targets of objectives.
+"""The counts of SLIs as OpenTelemetry metrics, with the traces behind them as exemplars.
 
 The instruments are observable: each reader sees the same counts, whatever its temporality, and views apply.
 The SDK has no exemplars for what is observed; `Exemplars` adds them to what a reader of ours has collected.
@@ -18,13 +18,9 @@ from aumos_otel import guard
 from aumos_otel.semconv import attributes
 from aumos_otel.semconv import metrics as names
 from aumos_otel.semconv.spans import SCOPE_AUMOS_OTEL
-from aumos_otel.slo import quantity
-from aumos_otel.slo.indicator import Counted, Spans
-from aumos_otel.slo.policy import BUILT_IN
-from aumos_otel.slo.window import Rolling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.metrics import CallbackOptions
     from opentelemetry.sdk.metrics import MeterProvider
@@ -38,17 +34,18 @@ _EVENTS: Final = names.AUMOS_SLI_EVENTS.name
 _GOOD_EVENTS: Final = names.AUMOS_SLI_GOOD_EVENTS.name
 
 
-def observe(provider: MeterProvider, counter: SliCounter, objectives: Iterable[Objective] = ()) -> None:
+def observe(provider: MeterProvider, counter: SliCounter, objectives: Sequence[Objective] = ()) -> None:
     """Let the readers of ``provider`` see the counts, and the target of each objective."""
     meter = provider.get_meter(SCOPE_AUMOS_OTEL, version("aumos-otel"))
     counts = _Counts(counter)
     # In this order: the SDK asks the instruments in the order of their making, and both are to tell of one moment.
     for metric, read in ((names.AUMOS_SLI_GOOD_EVENTS, counts.good_events), (names.AUMOS_SLI_EVENTS, counts.events)):
         meter.create_observable_counter(metric.name, [read], metric.unit, metric.description)
-    targets = [Observation(float(objective.target), _described(objective)) for objective in objectives]
-    if targets:
-        metric = names.AUMOS_SLO_TARGET
-        meter.create_observable_gauge(metric.name, [lambda _options: targets], metric.unit, metric.description)
+    if objectives:
+        from aumos_otel.processors.slo_targets import targets  # noqa: PLC0415 - loads the model of objectives
+
+        told, metric = targets(objectives), names.AUMOS_SLO_TARGET
+        meter.create_observable_gauge(metric.name, [lambda _options: told], metric.unit, metric.description)
 
 
 class _Counts:
@@ -79,25 +76,6 @@ class _Counts:
                 events.append(Observation(series.events, labels))
                 good.append(Observation(series.good_events, labels))
         return events, good
-
-
-def _described(objective: Objective) -> dict[str, str]:
-    """The attributes of an objective's target."""
-    window, policy, indicator = objective.window, objective.policy, objective.indicator
-    known = {
-        attributes.AUMOS_SLO_NAME: objective.name,
-        attributes.AUMOS_SLO_WINDOW: quantity.duration_text(window.seconds)
-        if isinstance(window, Rolling)
-        else window.unit,
-        attributes.AUMOS_SLO_POLICY: policy.name if BUILT_IN.get(policy.name) == policy else policy.expression,
-    }
-    if isinstance(indicator, Spans):
-        known[attributes.AUMOS_SLI_NAME] = indicator.sli.name
-    elif isinstance(indicator, Counted):
-        known[attributes.AUMOS_SLI_NAME] = indicator.name
-    if objective.owner:
-        known[attributes.AUMOS_OWNER] = objective.owner
-    return known
 
 
 class Exemplars:

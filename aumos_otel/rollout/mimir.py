@@ -43,7 +43,7 @@ class Mimir:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         self._owner = owner
-        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT)
+        self._headers = headers
         self._base = base
         self._where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -81,11 +81,9 @@ class Mimir:
 
     def _ask(self, method: str, path: str, accept: tuple[int, ...], body: str | None = None) -> httpx.Response:
         try:
-            answer = self._client.request(
-                method,
-                self._base + path,
-                content=body,
-                headers={"Content-Type": "application/yaml"} if body is not None else {},
+            kind = {} if body is None else {"Content-Type": "application/yaml"}
+            answer = httpx.request(
+                method, self._base + path, content=body, headers={**self._headers, **kind}, timeout=_TIMEOUT
             )
         except httpx.HTTPError as error:
             raise RolloutError(

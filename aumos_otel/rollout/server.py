@@ -76,8 +76,7 @@ class Server:
     def __init__(self, url: str, owner: str, token: str | None = None) -> None:
         self._url = url.rstrip("/")
         self._owner = owner
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT)
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._ids: dict[str, str] = {}
         self._there: dict[str, Content] = {}
 
@@ -125,7 +124,9 @@ class Server:
 
     def _ask(self, method: str, path: str, body: Content | None = None, params: Mapping[str, Any] | None = None) -> Any:
         try:
-            answer = self._client.request(method, f"{self._url}{_PATH}{path}", json=body, params=params)
+            answer = httpx.request(
+                method, f"{self._url}{_PATH}{path}", json=body, params=params, headers=self._headers, timeout=_TIMEOUT
+            )
             answer.raise_for_status()
             return answer.json() if answer.content else {}
         except httpx.HTTPStatusError as error:

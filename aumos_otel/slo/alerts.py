@@ -18,7 +18,7 @@ from aumos_otel.semconv import rules as names
 from aumos_otel.slo import promql, quantity
 from aumos_otel.slo.indicator import Counted, Spans
 from aumos_otel.slo.promql import label, number
-from aumos_otel.slo.rules import OWNED_BY, STEP, VERSION, plain_labels
+from aumos_otel.slo.rules import OWNED_BY, SLOWER, VERSION, plain_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,7 @@ def stale(recorder: Recorder) -> list[Rule]:
             severity,
             f"max without ({VERSION}) ({absent})",
             _stale_text(recorder.objective),
-            wait=quantity.duration_text(STEP),  # both groups begin at the same time
+            wait=quantity.duration_text(SLOWER),  # both groups begin at the same time
         )
     ]
 

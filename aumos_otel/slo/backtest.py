@@ -185,17 +185,19 @@ def backtest(
     Args:
         objective: its own policy is tried first.
         history: what it counted (see `slices.weighed`).
-        incidents: that there were; None: those that `incident.find` finds.
+        incidents: that there were, of which those outside of the history are left out; None: those that
+            `incident.find` finds.
         policies: that are tried beside its own; None: `COMPARED`.
     """
     first, last = history.first, history.last
     if first is None or last is None:
         return None
-    known = tuple(sorted(incidents, key=lambda one: one.start)) if incidents is not None else None
-    if known is None:
-        known = incidents_of.find(objective, history)
+    if incidents is None:
+        incidents = incidents_of.find(objective, history)
+    within = (one for one in incidents if one.end > first - history.step and one.start < last)
+    known = tuple(sorted(within, key=lambda one: one.start))
     replay = _Replay(objective, history, known)
-    tried = {policy.name: policy for policy in (objective.policy, *(COMPARED if policies is None else policies))}
+    tried = dict.fromkeys((objective.policy, *(COMPARED if policies is None else policies)))
     return Backtest(
         objective=objective,
         start=first,
@@ -204,7 +206,7 @@ def backtest(
         coverage=history.coverage(last, last - first + history.step),
         budget=budget(objective, history, last),
         incidents=known,
-        trials=tuple(replay.trial(policy) for policy in tried.values()),
+        trials=tuple(replay.trial(policy) for policy in tried),
     )
 
 

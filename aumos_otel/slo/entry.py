@@ -23,11 +23,12 @@ class Entry(Node):
 
     def done(self) -> None:
         """Note the keys that are not known, each with the known one that is nearest."""
-        for key, value in self.value.items():
+        for key in self.value:
             if key not in self._taken:
                 near = difflib.get_close_matches(key, self._taken, 1)
-                known = f"{near[0]!r}" if near else "one of " + ", ".join(sorted(self._taken))
-                self.findings.problem((*self.path, key), value, f"no such key, but {known}")
+                self.findings.problem(
+                    (*self.path, key), key, f"{near[0]!r}" if near else "one of " + ", ".join(sorted(self._taken))
+                )
 
     def wrong(self, key: str, expected: str) -> None:
         """Note that what stands at ``key`` is not what it should be; when nothing does, at the place where it should."""

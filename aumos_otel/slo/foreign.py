@@ -264,7 +264,7 @@ def merged(original: Any, changes: Any) -> Any:
 def differences(wanted: Sequence[Objective], read: Sequence[Objective]) -> list[tuple[Objective, str]]:
     """Objectives and their fields that ``read`` does not have as they are wanted; where they were read from is none."""
     if len(wanted) != len(read):
-        return [(objective, "name") for objective in wanted] or [(objective, "name") for objective in read]
+        return [(objective, "name") for objective in wanted]
     return [
         (objective, name)
         for objective, other in zip(wanted, read, strict=True)
@@ -278,23 +278,27 @@ def written(
     objectives: Sequence[Objective],
     wanted: Sequence[Objective],
     anew: Any,
-    read: Callable[[Any], Sequence[Objective]],
+    read: Callable[[Any, Findings], Sequence[Objective]],
 ) -> tuple[Any, list[tuple[Objective, str]]]:
     """The document for objectives, and what of them it cannot say.
 
     Args:
         original: the document that they were read from; None if they were not.
-        objectives: as they are.
+        objectives: as they are, one at least.
         wanted: as near to that as the format comes in other words.
         anew: a document that says of them what the format has words for.
         read: the objectives of a document.
     """
-    if original is not None and not differences(objectives, read(original)):
-        return original, []
-    for document in [anew] if original is None else [merged(original, anew), anew]:
-        if not differences(wanted, read(document)):
+    tries = [(anew, wanted)]
+    if original is not None:
+        tries = [(original, objectives), (merged(original, anew), wanted), *tries]
+    missing: list[tuple[Objective, str]] = []
+    for document, expected in tries:
+        findings = Findings()
+        missing = differences(expected, read(document, findings))
+        if not missing and not findings.problems:
             return document, []
-    return anew, differences(wanted, read(anew))
+    return anew, missing or [(wanted[0], "name")]
 
 
 def runs(objectives: Sequence[Objective], format_name: str) -> Iterator[tuple[Any, list[Objective]]]:

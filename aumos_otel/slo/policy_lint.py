@@ -12,6 +12,7 @@ from aumos_otel.slo import quantity
 from aumos_otel.slo.burn_rate import blind_band
 from aumos_otel.slo.finding import about
 from aumos_otel.slo.indicator import Composite, RawRatio, Threshold
+from aumos_otel.slo.policy import BUILT_IN
 from aumos_otel.slo.window import Occurrences
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from aumos_otel.slo.finding import Finding
     from aumos_otel.slo.objective import Objective, Prometheus
-    from aumos_otel.slo.policy import Limit, Tier
+    from aumos_otel.slo.policy import Limit, Policy, Tier
 
 #: Scrapes that a window must hold: of fewer, one that fails makes a gap.
 SCRAPES: Final = 4
@@ -76,7 +77,7 @@ def _reach(objective: Objective) -> Iterator[Finding]:
     if not reachable:
         least = min(_needed(tier) for tier in tiers)
         text = (
-            f"no alert can ever fire: the lowest burn rate of {objective.policy.name} is {_number(least)}, but even"
+            f"no alert can ever fire: the lowest burn rate of {_title(objective.policy)} is {_number(least)}, but even"
             f" when everything is bad it is 1 / (1 - {_share(objective.target)}) = {_number(most)}"
         )
         yield about(objective, "error", "never-fires", text, "take lower factors: page: 5m>=2 & 1h>=2")
@@ -99,7 +100,7 @@ def _blind(objective: Objective) -> Iterator[Finding]:
     budget, seconds = float(objective.budget), objective.window.seconds
     text = (
         f"steady errors of {budget * band[0]:.4g} to {budget * band[1]:.4g} (burn rates {band[0]:g} to {band[1]:.4g}) never"
-        f" fire {objective.policy.name}, yet the whole budget is gone in {_time(seconds)} to {_time(seconds / band[1])}"
+        f" fire {_title(objective.policy)}, yet the whole budget is gone in {_time(seconds)} to {_time(seconds / band[1])}"
     )
     yield about(objective, "warning", "blind-band", text, "add a slow tier such as ticket: 6h>=1 & 3d>=1")
 
@@ -112,7 +113,7 @@ def _factors(objective: Objective) -> Iterator[Finding]:
             here, there = (float(long.factor * long.seconds) / period for period in (seconds, policy.period))
             text = (
                 f"{_name(tier)}: burning at {_number(long.factor)} for {_time(long.seconds)} uses {here:.3%} of the budget of"
-                f" {_time(seconds)}, but {there:.3%} of that of {_time(policy.period)}, for which {policy.name} is meant"
+                f" {_time(seconds)}, but {there:.3%} of that of {_time(policy.period)}, for which {_title(policy)} is meant"
             )
             remedy = "give each tier the share of the budget that it stands for (budget: 2%): factors then follow"
             yield about(objective, "warning", "factor-period", text, remedy)
@@ -200,6 +201,11 @@ def _needed(tier: Tier) -> Decimal:
 
 def _name(tier: Tier) -> str:
     return f"{tier.severity} {'/'.join(_time(limit.seconds) for limit in tier.limits)}"
+
+
+def _title(policy: Policy) -> str:
+    """What it is called, or what it says where it has no name of its own."""
+    return policy.name if policy.name in BUILT_IN else f"'{policy.expression}'"
 
 
 def _time(seconds: float) -> str:

@@ -16,6 +16,7 @@ from aumos_otel.slo import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from aumos_otel.slo.condition import Check, Condition, Facts, Values
 
@@ -30,6 +31,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gte": operator.ge,
 }
 _ARRAYS: Final = (tuple, list)
+_NUMBERS: Final = (int, float)
 #: What OTLP cannot carry as a whole number, and a float64 perhaps cannot at all.
 _NO_INT64: Final = 2**63
 
@@ -89,8 +91,10 @@ def value_test(checks: tuple[Check, ...]) -> ValueTest:
     return lambda value: all(test(value) for test in tests)
 
 
-def _test(check: Check) -> ValueTest:
+def _test(check: Check) -> ValueTest:  # noqa: PLR0911 - one return a kind of check
     match check:
+        case model.OneOf(model.Values(texts, (), ())):
+            return _one_of_texts(frozenset(texts))
         case model.OneOf(values):
             return _any_element(_equality(values))
         case model.NoneOf(values):
@@ -104,8 +108,17 @@ def _test(check: Check) -> ValueTest:
         case model.Exists(present):
             return lambda _value: present
         case model.Compare(word, bound):
-            compare = _OPERATORS[word]
-            return _any_element(lambda value: _is_number(value) and compare(value, bound))
+            return _comparison(_OPERATORS[word], bound)
+
+
+def _one_of_texts(texts: frozenset[str]) -> ValueTest:
+    slow = _any_element(lambda value: isinstance(value, str) and value in texts)
+    return lambda value: value in texts if value.__class__ is str else slow(value)
+
+
+def _comparison(compare: Callable[[Any, Any], bool], bound: float | Decimal) -> ValueTest:
+    slow = _any_element(lambda value: _is_number(value) and compare(value, bound))
+    return lambda value: compare(value, bound) if value.__class__ in _NUMBERS else slow(value)
 
 
 def _any_element(test: ValueTest) -> ValueTest:
@@ -153,7 +166,9 @@ def _of_attribute(attribute: model.Attribute) -> Predicate:
     if attribute.source == "resource":
         return lambda facts: without if (value := facts.resource.get(key)) is None else test(value)
     if only is not None:  # by far the most frequent
-        return lambda facts: (value := facts.attributes.get(key)) == only or (value.__class__ in _ARRAYS and only in value)
+        return lambda facts: (
+            (value := facts.attributes.get(key)) == only or (value.__class__ in _ARRAYS and only in value)
+        )
     return lambda facts: without if (value := facts.attributes.get(key)) is None else test(value)
 
 
@@ -178,8 +193,9 @@ def _of_events(name: tuple[Check, ...], attributes: tuple[model.Attribute, ...])
 
 
 def _all(tests: Sequence[Predicate]) -> Predicate:
-    if len(tests) == 1:
-        return tests[0]
+    if len(tests) == 2:  # noqa: PLR2004 - a pair needs no loop
+        one, two = tests
+        return lambda facts: one(facts) and two(facts)
 
     def all_of(facts: Facts) -> bool:
         for test in tests:  # noqa: SIM110 - a generator would cost as much as the tests

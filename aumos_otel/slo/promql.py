@@ -2,6 +2,8 @@
 
 Counters are asked for their rate first and summed then, over ``n`` evaluations and one scrape more: the first sample
 of a range is the last one of the range before, so that the increments of all evaluations add up to the counter's.
+(But for Prometheus' own rule that no counter was ever below 0: of what one counts while it is near it, up to a fifth
+is not seen.)
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Period:
         elapsed: scalar; seconds of it that have passed at the evaluation.
         length: scalar; all of its seconds.
         current: scalar; a number that tells it from others, e.g. 202611.
-        before: same, for the period of what was counted in the ``step`` seconds before the evaluation.
+        before: same, for the period of what happened in the ``step`` seconds before the evaluation.
     """
 
     elapsed: str

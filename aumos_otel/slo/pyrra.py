@@ -268,25 +268,21 @@ def write(definitions: Definitions) -> str:
     for one in definitions.objectives:
         original, wanted = one.foreign.get(FORMAT), _fitted(one)
 
-        def read(tried: Mapping[str, Any]) -> list[Objective]:
-            return _read(tried, names.copy(findings := Findings()), findings)
+        def read(tried: Mapping[str, Any], findings: Findings) -> list[Objective]:
+            again = objective(Node(tried, (), findings), names.copy(findings))
+            return [] if again is None else [again]
 
         found, missing = foreign.written(original, [one], [wanted], _anew(wanted, original), read)
-        _read(found, names, Findings())
+        objective(Node(found, (), Findings()), names)
         documents.append(found)
         problems += [
-            f"{objective.service}/{objective.name}: {name}: got {getattr(objective, name)!r}, "
+            f"{one.service}/{one.name}: {name}: got {getattr(fitted, name)!r}, "
             f"expected {_REMEDIES.get(name, 'what the resource of Pyrra has a word for')}"
-            for objective, name in missing
+            for fitted, name in missing
         ]
     if problems:
         raise ObjectiveError("export to Pyrra", problems)
     return document.write(documents)
-
-
-def _read(tried: Mapping[str, Any], names: foreign.Names, findings: Findings) -> list[Objective]:
-    found = objective(Node(tried, (), findings), names)
-    return [] if findings.problems or found is None else [found]
 
 
 def _fitted(one: Objective) -> Objective:

@@ -13,7 +13,7 @@ import yaml
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import alerts, quantity, sloth_names
-from aumos_otel.slo.rules import OWNER, STEP, Recorder
+from aumos_otel.slo.rules import OWNER, SLOWER, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def _of_objective(recorder: Recorder, name: str, names: Names) -> Iterator[Group
     interval = recorder.definitions.prometheus.interval
     more = sloth_names.alert_labels(recorder) if names == "sloth" else {}
     yield _group(name, interval, [*recorder.levels(), *alerts.burning(recorder, more), *alerts.broken(recorder)])
-    yield _group(f"{name}-budget", max(STEP, interval), [*recorder.budget(), *alerts.stale(recorder)])
+    yield _group(f"{name}-budget", max(SLOWER, interval), [*recorder.budget(), *alerts.stale(recorder)])
     if names == "sloth":
         yield _group(f"{name}-sloth", interval, sloth_names.rules(recorder))
 

@@ -3,6 +3,7 @@
 | level | names | of what |
 |---|---|---|
 | 0 | ``aumos_slo:total:increase1m`` and ``good`` | the only rules that see the user's series: events of the last minute |
+| 0 | ``aumos_slo_period:…`` | the same, marked with the calendar period that the minute belongs to |
 | 1 | ``aumos_slo:total:increase{window}`` and ``good`` | sums of level 0 |
 | 2 | ``aumos_slo:errors:ratio{window}``, ``aumos_slo:burn:rate{window}`` | one division, at the end |
 | budget | ``aumos_slo:period:…``, ``aumos_slo:budget:…`` | sums of level 0 over the objective's period, in a slower group |
@@ -41,10 +42,10 @@ _PERIOD: Final = label(attributes.AUMOS_SLO_PERIOD)
 _NOT_IN_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 _MINUTE: Final = 60
-#: Seconds between two evaluations of budgets, and of what each of them adds to a calendar period.
-STEP: Final = 300
-_STEP_TOTAL: Final = "aumos_slo_period:total:increase5m"  # registry
-_STEP_GOOD: Final = "aumos_slo_period:good:increase5m"  # registry
+#: Seconds between two evaluations of a budget.
+SLOWER: Final = 300
+_MARKED_TOTAL: Final = "aumos_slo_period:total:increase1m"  # registry
+_MARKED_GOOD: Final = "aumos_slo_period:good:increase1m"  # registry
 #: Windows whose burn rates are blended for a forecast, as far as the policy has them.
 _BLENDED: Final = (3_600, 21_600, 259_200)
 
@@ -78,7 +79,7 @@ class Recorder:
         """Level 0 to burn rates.
 
         Raises:
-            ObjectiveError: the indicator has no expression.
+            ObjectiveError: the indicator has no expression, or nobody knows the time zone.
         """
         recorded = promql.events(self.objective, self.definitions, self._recorded)
         rules = [
@@ -86,9 +87,14 @@ class Recorder:
             self.rule(names.AUMOS_SLO_TOTAL_INCREASE + "1m", recorded.total),
             self.rule(names.AUMOS_SLO_GOOD_INCREASE + "1m", recorded.good),
         ]
+        if (calendar := self.calendar()) is not None:
+            mark = f'on () group_left ({_PERIOD}) count_values("{_PERIOD}", {calendar.before})'
+            rules += [
+                self.rule(_MARKED_TOTAL, f"{self.series(names.AUMOS_SLO_TOTAL_INCREASE, _MINUTE)} * {mark}"),
+                self.rule(_MARKED_GOOD, f"{self.series(names.AUMOS_SLO_GOOD_INCREASE, _MINUTE)} * {mark}"),
+            ]
         policy = self.objective.burn_policy.windows
-        recorded_too = (STEP,) if isinstance(self.objective.window, Calendar) else ()
-        summed = sorted({*policy, *recorded_too} - {_MINUTE})
+        summed = [window for window in policy if window != _MINUTE]
         for name in (names.AUMOS_SLO_TOTAL_INCREASE, names.AUMOS_SLO_GOOD_INCREASE):
             rules += [self.rule(name + quantity.duration_text(window), self.over(name, window)) for window in summed]
         for seconds in policy:
@@ -108,7 +114,7 @@ class Recorder:
 
     def over(self, name: str, seconds: int) -> str:
         """The events of so many seconds, from level 0."""
-        return f"sum_over_time({self.series(name, _MINUTE)}[{quantity.duration_text(seconds)}]){self._weight}"
+        return f"sum_over_time({self.series(name, _MINUTE)}[{quantity.duration_text(seconds)}]){self.weight}"
 
     def period(self) -> Events:
         """The recorded counts of the period, without the label that tells periods apart: there is only one at a time."""
@@ -121,16 +127,27 @@ class Recorder:
         """The period's counts, and what they leave of the budget.
 
         Raises:
-            ObjectiveError: the time zone of the period is not known.
+            ObjectiveError: nobody knows the time zone of the period.
         """
-        return _BudgetRules(self).rules()
+        return _BudgetRules(self, self.calendar()).rules()
+
+    def calendar(self) -> Period | None:
+        """The expressions of a calendar period; None of a rolling one."""
+        window = self.objective.window
+        if not isinstance(window, Calendar):
+            return None
+        try:
+            return promql_calendar.period(window, self.definitions.prometheus.interval)
+        except (ZoneInfoNotFoundError, ValueError):
+            expected = "a time zone of the IANA database, e.g. Europe/Berlin"
+            raise promql.problem(self.objective, window.time_zone, expected) from None
 
     def rule(self, record: str, expr: str, **more: str) -> Rule:
         """A recording rule; ``more`` are further labels."""
         return {"record": record, "expr": expr, "labels": {**self.labels, **more}}
 
     @property
-    def _weight(self) -> str:
+    def weight(self) -> str:
         """A sample of level 0 stands for a minute, and there may be more of them, or fewer."""
         interval = self.definitions.prometheus.interval
         return "" if interval == _MINUTE else f" * {interval} / {_MINUTE}"
@@ -147,19 +164,11 @@ def ratio(counts: Events) -> str:
 class _BudgetRules:
     """The slower group."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, calendar: Period | None) -> None:
         self._recorder = recorder
         self._objective = recorder.objective
-        window = recorder.objective.window
-        self._calendar = None
-        if isinstance(window, Calendar):
-            try:
-                self._calendar = promql_calendar.period(window, STEP)
-            except (ZoneInfoNotFoundError, ValueError):
-                raise promql.problem(
-                    recorder.objective, window.time_zone, "a time zone of the IANA database, e.g. Europe/Berlin"
-                ) from None
-        self._length = str(window.seconds) if self._calendar is None else self._calendar.length
+        self._calendar = calendar
+        self._length = str(recorder.objective.window.seconds) if calendar is None else calendar.length
 
     def rules(self) -> list[Rule]:
         """In order."""
@@ -168,7 +177,7 @@ class _BudgetRules:
         passed = "" if self._calendar is None else f" * {self._calendar.elapsed} / {self._length}"
         whole = "" if self._calendar is None else f" * {self._length} / {self._calendar.elapsed}"
         return [
-            *(self._rolling() if self._calendar is None else self._of_calendar(self._calendar)),
+            *self._sums(),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_RATIO, f"1 - {ratio(counts)} / {budget}{passed}"),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_EVENTS, f"{left} * {counts.total} * {budget}{whole}"),
             rule(names.AUMOS_SLO_BUDGET_REMAINING_MINUTES, f"{left} * {budget} * {self._length} / {_MINUTE}"),
@@ -176,31 +185,24 @@ class _BudgetRules:
             rule(names.AUMOS_SLO_INFO, "vector(1)", **self._facts()),
         ]
 
-    def _rolling(self) -> list[Rule]:
-        rule, over, seconds = self._recorder.rule, self._recorder.over, self._objective.window.seconds
-        level0 = self._recorder.series(names.AUMOS_SLO_TOTAL_INCREASE, _MINUTE)
-        counted = f"count_over_time({level0}[{quantity.duration_text(seconds)}])"
-        interval = self._recorder.definitions.prometheus.interval
+    def _sums(self) -> list[Rule]:
+        """No range begins with a calendar period: each minute is marked with the one that it belongs to."""
+        rule, series, calendar = self._recorder.rule, self._recorder.series, self._calendar
+        weight, interval = self._recorder.weight, self._recorder.definitions.prometheus.interval
+        seconds = quantity.duration_text(self._objective.window.seconds)
+        if calendar is None:
+            total, good = (
+                series(name, _MINUTE) for name in (names.AUMOS_SLO_TOTAL_INCREASE, names.AUMOS_SLO_GOOD_INCREASE)
+            )
+            current, passed, counted = "", self._length, f"count_over_time({total}[{seconds}])"
+        else:
+            total, good = series(_MARKED_TOTAL), series(_MARKED_GOOD)
+            current, passed = f' and on ({_PERIOD}) count_values("{_PERIOD}", {calendar.current})', calendar.elapsed
+            counted = f"(sum without ({_PERIOD}) (count_over_time({total}[{seconds}]){current}))"
         return [
-            rule(names.AUMOS_SLO_PERIOD_TOTAL, over(names.AUMOS_SLO_TOTAL_INCREASE, seconds)),
-            rule(names.AUMOS_SLO_PERIOD_GOOD, over(names.AUMOS_SLO_GOOD_INCREASE, seconds)),
-            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, f"clamp_max({counted} * {interval} / {seconds}, 1)"),
-        ]
-
-    def _of_calendar(self, period: Period) -> list[Rule]:
-        """No range begins with a period: each step is marked with the one that it belongs to, and those of one are summed."""
-        rule, series = self._recorder.rule, self._recorder.series
-        mark = f'on () group_left ({_PERIOD}) count_values("{_PERIOD}", {period.before})'
-        # With the step given, it does not matter whether they are recorded more often.
-        steps = f"[{quantity.duration_text(self._objective.window.seconds)}:{quantity.duration_text(STEP)}]"
-        current = f'and on ({_PERIOD}) count_values("{_PERIOD}", {period.current})'
-        covered = f"sum without ({_PERIOD}) (count_over_time({series(_STEP_TOTAL)}{steps}) {current})"
-        return [
-            rule(_STEP_TOTAL, f"{series(names.AUMOS_SLO_TOTAL_INCREASE, STEP)} * {mark}"),
-            rule(_STEP_GOOD, f"{series(names.AUMOS_SLO_GOOD_INCREASE, STEP)} * {mark}"),
-            rule(names.AUMOS_SLO_PERIOD_TOTAL, f"sum_over_time({series(_STEP_TOTAL)}{steps}) {current}"),
-            rule(names.AUMOS_SLO_PERIOD_GOOD, f"sum_over_time({series(_STEP_GOOD)}{steps}) {current}"),
-            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, f"clamp_max({covered} * {STEP} / {period.elapsed}, 1)"),
+            rule(names.AUMOS_SLO_PERIOD_TOTAL, f"sum_over_time({total}[{seconds}]){weight}{current}"),
+            rule(names.AUMOS_SLO_PERIOD_GOOD, f"sum_over_time({good}[{seconds}]){weight}{current}"),
+            rule(names.AUMOS_SLO_WINDOW_COVERAGE_RATIO, f"clamp_max({counted} * {interval} / {passed}, 1)"),
         ]
 
     def _exhaustion(self, left: str) -> str:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from aumos_otel.slo.indicator import Indicator
     from aumos_otel.slo.objective import Definitions, Objective, Prometheus
-    from aumos_otel.slo.policy import Policy
 
 _REMEDIES: Final = {
     "policy": "sloth's four tiers; write burn_policy: sloth-30d",
@@ -44,11 +43,11 @@ def write(definitions: Definitions) -> str:
     for original, run in foreign.runs(definitions.objectives, sloth.FORMAT):
         wanted = [_fitted(objective, definitions.prometheus) for objective in run]
 
-        def read(tried: Mapping[str, Any]) -> Sequence[Objective]:
-            return _read(tried, burn_policy, names.copy(findings := Findings()), findings)
+        def read(tried: Mapping[str, Any], findings: Findings) -> Sequence[Objective]:
+            return sloth.objectives(Node(tried, (), findings), burn_policy, names.copy(findings))
 
         found, missing = foreign.written(original, run, wanted, _anew(wanted, original), read)
-        _read(found, burn_policy, names, Findings())
+        sloth.objectives(Node(found, (), Findings()), burn_policy, names)
         documents.append(found)
         problems += [
             f"{objective.service}/{objective.name}: {name}: got {getattr(objective, name)!r}, "
@@ -58,13 +57,6 @@ def write(definitions: Definitions) -> str:
     if problems:
         raise ObjectiveError("export to sloth", problems)
     return document.write(documents)
-
-
-def _read(
-    tried: Mapping[str, Any], burn_policy: Policy, names: foreign.Names, findings: Findings
-) -> Sequence[Objective]:
-    found = sloth.objectives(Node(tried, (), findings), burn_policy, names)
-    return [] if findings.problems else found
 
 
 def _fitted(objective: Objective, prometheus: Prometheus) -> Objective:

@@ -21,7 +21,7 @@ from aumos_otel.slo.spec_policy import read_policy
 from aumos_otel.slo.spec_sli import read_named, shared_slis, sli_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from aumos_otel.slo.document import Documents
     from aumos_otel.slo.objective import Objective
@@ -84,6 +84,8 @@ class _Reading:
         self._elsewhere: list[object] = []
         self._found: list[tuple[Path, Objective]] = []
         self._common: dict[str, tuple[Path, Any]] = {}
+        #: Services and names of objectives, of those too that have problems.
+        self._names: set[tuple[str, object]] = set()
 
     def problems(self) -> list[object]:
         own = sorted(map(self._documents.locate, self._findings.problems), key=lambda problem: problem.line)
@@ -94,7 +96,7 @@ class _Reading:
             self._findings.problem((), "nothing", f"a document with version: {VERSION}")
         for index, data in enumerate(self._documents.data):
             self._document(Entry(data, (index,), self._findings))
-        self._findings.problems.extend(_conflicts(self._found))
+        self._findings.problems.extend(_conflicts(self._found, self._names))
         return Definitions(
             objectives=tuple(objective for _, objective in self._found),
             prometheus=self._common.get("prometheus", ((), Prometheus()))[1],
@@ -117,6 +119,7 @@ class _Reading:
             entry.wrong("slos", "a list of objectives")
         entry.done()
         for slo in slos:
+            self._names.add((defaults.service, slo.text("name")))
             objective = read_objective(slo, defaults, named, self._policy)
             if objective is not None:
                 placed = replace(objective, line=self._documents.line(slo.path))
@@ -132,7 +135,7 @@ class _Reading:
             self._findings.problem(path, value, f"the same as in line {line}: it is about the whole file")
 
 
-def _conflicts(found: Sequence[tuple[Path, Objective]]) -> Iterator[Problem]:
+def _conflicts(found: Sequence[tuple[Path, Objective]], mentioned: Collection[tuple[str, object]]) -> Iterator[Problem]:
     """Names that are given twice or not at all."""
     names: dict[tuple[str, str], Objective] = {}
     slis: dict[tuple[str, str], Sli] = {}
@@ -148,18 +151,12 @@ def _conflicts(found: Sequence[tuple[Path, Objective]]) -> Iterator[Problem]:
                 yield Problem((*path, "sli"), sli.name, "another name: an SLI that means something else has this one")
     for path, objective in found:
         if isinstance(objective.indicator, Composite):
-            yield from _composition(path, objective, names)
-
-
-def _composition(path: Path, objective: Objective, names: Mapping[tuple[str, str], Objective]) -> Iterator[Problem]:
-    """Parts of a composite that are not there, and that have it as a part themselves."""
-    parts = objective.indicator.parts if isinstance(objective.indicator, Composite) else {}
-    for part in parts:
-        place = (*path, "sli", "composite", part)
-        if (objective.service, part) not in names:
-            yield Problem(place, part, f"the name of an SLO of {objective.service!r}")
-        elif _reaches(part, objective.name, objective.service, names):
-            yield Problem(place, part, f"a part that {objective.name!r} is not a part of itself")
+            for part in objective.indicator.parts:
+                place = (*path, "sli", "composite", part)
+                if (objective.service, part) not in mentioned:
+                    yield Problem(place, part, f"the name of an SLO of {objective.service!r}")
+                elif _reaches(part, objective.name, objective.service, names):
+                    yield Problem(place, part, f"a part that {objective.name!r} is not a part of itself")
 
 
 def _reaches(start: str, goal: str, service: str, names: Mapping[tuple[str, str], Objective]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, assert_never, get_args
 
-from aumos_otel.slo import quantity
+from aumos_otel.slo import library, quantity
 from aumos_otel.slo.entry import Entry, decimal, plain
 from aumos_otel.slo.indicator import (
     Composite,
@@ -45,6 +46,10 @@ def read_indicator(slo: Entry, name: str, named: Mapping[str, Sli]) -> Indicator
     """
     value = slo.get("sli")
     if isinstance(value, str) and value not in named:
+        near = difflib.get_close_matches(value, [*named, *library.NAMES], 1)
+        if near and near[0] in named and value not in library.NAMES:
+            slo.problem("sli", f"the name of an SLI: {near[0]!r}")
+            return None
         found = built_in(slo, name)
         return None if found is None else Spans(found)
     for key in NARROWING:

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from aumos_otel.slo import sli
+from aumos_otel.slo import library, sli
+from aumos_otel.slo.entry import Entry
 from aumos_otel.slo.indicator import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aumos_otel.slo.entry import Entry
     from aumos_otel.slo.objective import Objective
     from aumos_otel.slo.sli import Sli
 
@@ -25,19 +25,20 @@ NARROWING: Final = ("where", "below", "above")
 
 def read_named(holder: Entry) -> Mapping[str, Sli]:
     """The SLIs at ``slis``, by their names."""
-    from aumos_otel.slo import library  # noqa: PLC0415 - until it is there
-
     inside = holder.entry("slis")
     found: dict[str, Sli] = {}
-    for name in inside.value if inside else ():
-        entry = inside.entry(name) if inside else None
-        if inside is None or entry is None or not SLI_NAME.fullmatch(name) or name in library.NAMES:
+    if inside is None:
+        return found
+    for name in inside.value:
+        entry = Entry(inside.value[name], (*inside.path, name), holder.findings)
+        if not SLI_NAME.fullmatch(name) or name in library.NAMES:
             expected = f"a name of {SLI_NAMES}, other than those that are built in"
-            holder.findings.problem((*holder.path, "slis", name), name, expected)
-            continue
-        predicate = built_in(entry, name) if "sli" in entry else inline(entry, name)
-        if "sli" in entry:
+            holder.findings.problem(entry.path, name, expected)
+        if "sli" in entry.value:
+            predicate = built_in(entry, name)
             entry.done()
+        else:
+            predicate = inline(entry, name)
         if predicate is not None:
             found[name] = predicate
     return found
@@ -45,9 +46,13 @@ def read_named(holder: Entry) -> Mapping[str, Sli]:
 
 def built_in(entry: Entry, name: str) -> Sli | None:
     """The SLI that is built in under the name at ``sli``, counted as ``name``."""
-    from aumos_otel.slo import library  # noqa: PLC0415 - until it is there
-
-    return library.build(entry, name)
+    return library.build(
+        entry.get("sli"),
+        sli_name=name,
+        path=entry.path,
+        problems=entry.findings.problems,
+        **{key: entry.get(key) for key in NARROWING},
+    )
 
 
 def inline(entry: Entry, name: str) -> Sli | None:
@@ -70,7 +75,13 @@ def inline_data(predicate: Sli, name: str) -> dict[str, Any]:
 
 
 def shared_slis(objectives: Sequence[Objective]) -> list[Sli]:
-    """The SLIs that several of the objectives use: they stand at the top of the document."""
+    """The SLIs that several of the objectives use: they stand at the top of the document, by names that are free."""
     used = [objective.indicator.sli for objective in objectives if isinstance(objective.indicator, Spans)]
     counts = Counter(predicate.name for predicate in used)
-    return list({predicate.name: predicate for predicate in used if counts[predicate.name] > 1}.values())
+    return list(
+        {
+            predicate.name: predicate
+            for predicate in used
+            if counts[predicate.name] > 1 and predicate.name not in library.NAMES
+        }.values()
+    )

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from aumos_otel.slo.incident import Incident
     from aumos_otel.slo.objective import Objective
     from aumos_otel.sources import Group
 
 #: With this last line, text is OpenMetrics.
 _ENDING: Final = "# EOF"
+#: A year in steps of ten seconds has fewer; with more, the times of the file are not what they seem.
+_MOST_STEPS: Final = 5_000_000
 _VERSION: Final = promql.label(attributes.AUMOS_SLO_VERSION)
 
 #: Time and value by labels.
@@ -46,16 +49,13 @@ class File:
     def __init__(self, path: Path) -> None:
         self.notes: list[str] = []
         self._path = path
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise _error(path, f"{type(error).__name__}: {error}", "a text file that can be read") from None
+        text = _read(path)
         self._samples: list[tuple[float, float, float]] = []
         self._metrics: dict[str, _Series] = {}
         if text.rstrip().endswith(_ENDING):
             self._metrics = self._openmetrics(text)
         else:
-            self._samples = lines.parse(text, str(path))
+            self._samples = lines.samples(text, str(path))
         times = [at for at, _, _ in self._samples]
         times += [at for metric in self._metrics.values() for column in metric.values() for at in column]
         if not times:
@@ -74,7 +74,8 @@ class File:
             known = self._recorded(objective, start, end) or self._counted(objective, start, end)
             return known or {(): History(MINUTE, math.inf)}
         found = [sample for sample in self._samples if start < sample[0] <= end]
-        return {(): weighed(History.of(found, step=_step(at for at, _, _ in found)), objective.budgeting)}
+        step = self._step(at for at, _, _ in found)
+        return {(): weighed(History.of(found, step=step), objective.budgeting)}
 
     def _recorded(self, objective: Objective, start: float, end: float) -> dict[Group, History]:
         """The increments a minute that rules recorded; of the objective's version where there are several."""
@@ -90,7 +91,7 @@ class File:
         histories = {}
         for labels, column in total.items():
             if len(versions) == 1 or dict(labels).get(_VERSION) == objective.version:
-                step, fine = _step(column), good.get(labels, {})
+                step, fine = self._step(column), good.get(labels, {})
                 weight = step / MINUTE
                 group = _group(objective, dict(labels))
                 if group in histories:
@@ -120,7 +121,7 @@ class File:
                 )
         histories = {}
         for group, (events, good) in points.items():
-            step = _step({point.at for point in events})
+            step = self._step({point.at for point in events})
             whole = weighed(local.history(events, good, step=step), objective.budgeting)
             histories[group] = History.of((sample for sample in whole if start < sample.at <= end), step=step)
         return histories
@@ -132,6 +133,17 @@ class File:
             for labels, column in self._metrics.get(metric, {}).items()
             if wanted.items() <= dict(labels).items()
         }
+
+    def _step(self, times: Iterable[float]) -> float:
+        """The usual seconds between two samples; a minute where there are not two."""
+        ordered = sorted(set(times))
+        gaps = [after - before for before, after in pairwise(ordered)]
+        step = float(median(gaps)) if gaps else MINUTE
+        if gaps and (ordered[-1] - ordered[0]) / step > _MOST_STEPS:
+            raise _error(
+                self._path, f"samples {step:g} s apart over {ordered[-1] - ordered[0]:g} s", "samples at even steps"
+            )
+        return step
 
     def _openmetrics(self, text: str) -> dict[str, _Series]:
         found: dict[str, _Series] = defaultdict(lambda: defaultdict(dict))
@@ -157,10 +169,20 @@ def _group(objective: Objective, labels: Mapping[str, str]) -> Group:
     return tuple(labels.get(label, "") for label in promql.grouping(objective))
 
 
-def _step(times: Iterable[float]) -> float:
-    """The usual seconds between two samples; a minute where there are not two."""
-    gaps = [after - before for before, after in pairwise(sorted(set(times)))]
-    return float(median(gaps)) if gaps else MINUTE
+def incidents(path: Path) -> list[Incident]:
+    """What a file says of incidents that there were: start, end and name of each.
+
+    Raises:
+        SourceError: it cannot be read as such.
+    """
+    return lines.incidents(_read(path), str(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _error(path, f"{type(error).__name__}: {error}", "a text file that can be read") from None
 
 
 def _error(path: Path, seen: object, expected: str) -> SourceError:

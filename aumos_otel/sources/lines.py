@@ -1,4 +1,4 @@
-"""Lines of ``time``, ``good`` and ``total``, as CSV or as JSON: the events of each step since the line before.
+"""Lines as CSV or as JSON: ``time``, ``good`` and ``total`` of each step, or ``start``, ``end`` and ``name`` of incidents.
 
 A time is Unix seconds or ISO 8601; without a zone it is UTC.  CSV without a line of titles has the three in this order.
 """
@@ -12,40 +12,65 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.errors import SourceError
+from aumos_otel.slo.incident import Incident
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_FIELDS: Final = ("time", "good", "total")
+_Fields = tuple[str, str, str]
+_SAMPLE: Final[_Fields] = ("time", "good", "total")
+_INCIDENT: Final[_Fields] = ("start", "end", "name")
 #: Unix seconds beyond are milliseconds: the year 5138.
 _LATEST: Final = 100_000_000_000.0
 
 
-def parse(text: str, name: str) -> list[tuple[float, float, float]]:
-    """The samples (at, good, total) in the order of the lines.
+def samples(text: str, name: str) -> list[tuple[float, float, float]]:
+    """The samples (at, good, total) in the order of the lines: the events since the line before.
 
     Raises:
         SourceError: a line is something else; it names ``name`` and the line.
     """
-    rows = _json(text, name) if text.lstrip().startswith(("{", "[")) else _csv(text, name)
-    return [(_time(at, where), _count(good, where), _count(total, where)) for where, (at, good, total) in rows]
+    return [
+        (_time(at, where), _count(good, where), _count(total, where))
+        for where, (at, good, total) in _rows(text, name, _SAMPLE)
+    ]
 
 
-def _json(text: str, name: str) -> Iterator[tuple[str, Sequence[Any]]]:
+def incidents(text: str, name: str) -> list[Incident]:
+    """The incidents in the order of the lines.
+
+    Raises:
+        SourceError: a line is something else; it names ``name`` and the line.
+    """
+    found = []
+    for where, (start, end, called) in _rows(text, name, _INCIDENT):
+        incident = Incident(_time(start, where), _time(end, where), str(called))
+        if incident.end <= incident.start:
+            raise _error(end, "an end after the start", where)
+        found.append(incident)
+    return found
+
+
+def _rows(text: str, name: str, fields: _Fields) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Where each line stands, and its cells in the order of ``fields``."""
+    return _json(text, name, fields) if text.lstrip().startswith(("{", "[")) else _csv(text, name, fields)
+
+
+def _json(text: str, name: str, fields: _Fields) -> Iterator[tuple[str, Sequence[Any]]]:
     for number, line in enumerate(text.splitlines(), 1):
         try:
             known = json.loads(line) if line.strip() else None
         except (ValueError, RecursionError):
             known = line
-        if isinstance(known, dict) and all(field in known for field in _FIELDS):
-            yield f"{name}:{number}", [known[field] for field in _FIELDS]
-        elif isinstance(known, list) and len(known) == len(_FIELDS):
+        if isinstance(known, dict) and all(field in known for field in fields):
+            yield f"{name}:{number}", [known[field] for field in fields]
+        elif isinstance(known, list) and len(known) == len(fields):
             yield f"{name}:{number}", known
         elif known is not None:
-            raise _error(line, '{"time": 1790812860, "good": 99, "total": 100}', f"{name}:{number}")
+            raise _error(line, f"a JSON object with {_listed(fields)}", f"{name}:{number}")
 
 
-def _csv(text: str, name: str) -> Iterator[tuple[str, Sequence[str]]]:
+def _csv(text: str, name: str, fields: _Fields) -> Iterator[tuple[str, Sequence[str]]]:
     reader = csv.reader(text.splitlines(), strict=True)
     places: list[int] | None = None
     try:
@@ -55,15 +80,19 @@ def _csv(text: str, name: str) -> Iterator[tuple[str, Sequence[str]]]:
                 continue
             if places is None:
                 titles = [cell.lower() for cell in cells]
-                places = list(range(len(_FIELDS)))
-                if set(_FIELDS) <= set(titles):
-                    places = [titles.index(field) for field in _FIELDS]
+                places = list(range(len(fields)))
+                if set(fields) <= set(titles):
+                    places = [titles.index(field) for field in fields]
                     continue
             if len(cells) <= max(places):
-                raise _error(",".join(row), "time, good and total", f"{name}:{reader.line_num}")
+                raise _error(",".join(row), _listed(fields), f"{name}:{reader.line_num}")
             yield f"{name}:{reader.line_num}", [cells[place] for place in places]
     except csv.Error as error:
         raise _error(str(error), "CSV", f"{name}:{reader.line_num}") from None
+
+
+def _listed(fields: _Fields) -> str:
+    return f"{fields[0]}, {fields[1]} and {fields[2]}"
 
 
 def _time(value: Any, where: str) -> float:

@@ -146,13 +146,10 @@ class Prometheus:
         self, objective: Objective, answer: dict[str, Any], start: float, columns: dict[Group, _Column]
     ) -> None:
         """Add the values of an answer to the columns of their groups."""
-        if answer.get("resultType") != "matrix":
-            raise self._error(answer, "a matrix", "see that the URL is that of a Prometheus API")
         labels = promql.grouping(objective)
         seen: dict[Group, dict[str, str]] = {}
         odd = 0
-        for series in answer["result"]:
-            metric = series["metric"]
+        for metric, values in self._matrix(answer):
             group = tuple(metric.get(label, "") for label in labels)
             if group in seen:
                 raise SourceError(
@@ -163,14 +160,25 @@ class Prometheus:
                 )
             seen[group] = metric
             column = columns.setdefault(group, {})
-            for at, text in series.get("values", ()):
-                value = float(text)
+            for at, value in values:
                 if not 0 <= value < math.inf:
                     odd += 1
                 elif at > start:
-                    column[float(at)] = value
+                    column[at] = value
         if odd:
             self._note(f"{_subject(objective)}: {odd} samples are not numbers of 0 or more, and are left out")
+
+    def _matrix(self, answer: dict[str, Any]) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """Labels and values of each series."""
+        try:
+            if answer["resultType"] == "matrix":
+                return [
+                    (series["metric"], [(float(at), float(text)) for at, text in series.get("values", ())])
+                    for series in answer["result"]
+                ]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass
+        raise self._error(answer, "a matrix", "see that the URL is that of a Prometheus API")
 
     def _ask(self, path: str, asked: dict[str, str]) -> dict[str, Any]:
         """The data of an answer; what it warns of becomes a note."""
@@ -188,7 +196,7 @@ class Prometheus:
             said = body.get("error") if isinstance(body, dict) else None
             seen = f"{answer.status_code} {said or answer.text.strip()[:300]}"
             raise self._error(seen, "success", _REMEDIES.get(answer.status_code, "see what it says")) from None
-        for note in body.get("warnings", ()):
+        for note in body.get("warnings") or ():
             self._note(f"{self._where}: {note}")
         data: dict[str, Any] = body["data"]
         return data
@@ -203,8 +211,9 @@ class Prometheus:
 
 _LEVEL_0: Final = (f"{rules.AUMOS_SLO_GOOD_INCREASE}1m", f"{rules.AUMOS_SLO_TOTAL_INCREASE}1m")
 _REMEDIES: Final = {
-    301: "give the URL that it redirects to",
-    302: "give the URL that it redirects to, or the credentials that it asks for",
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308), "give the URL that it redirects to, or the credentials that it asks for"
+    ),
     400: "see that the objective's queries are PromQL",
     401: "give a token, or user and password in the URL; a server with tenants wants the tenant",
     403: "see what the token may read",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,11 +22,13 @@ MINUTE = 60
 DAY = 24 * 60 * MINUTE
 
 SERVICE = """
-from opentelemetry import metrics
+from opentelemetry import metrics, trace
 import aumos_otel as aumos
 
 telemetry = aumos.configure(service_name="shop", environment="test", product="assistant")
-metrics.get_meter("shop").create_counter("orders").add(3, {"kind": "book"})
+with aumos.span("checkout"):
+    print(f"{trace.get_current_span().get_span_context().trace_id:032x}")
+    metrics.get_meter("shop").create_counter("orders").add(3, {"kind": "book"})
 assert telemetry.shutdown(timeout=10)
 books = {book["signal"]: book for book in telemetry.status().to_dict()["destinations"]}
 assert books["metrics"]["delivered"] and not books["metrics"]["dropped"], books
@@ -44,7 +47,7 @@ def values(result: list) -> list[float]:
 
 
 def test_prometheus_evaluates_rules_over_what_our_sdk_sends(tmp_path: Path) -> None:
-    """A counter of a configured service arrives over OTLP under its Prometheus name, and a recording rule sees it."""
+    """A counter arrives over OTLP under its Prometheus name, with its trace as exemplar, and a recording rule sees it."""
     rules = rule_file(tmp_path / "rules.yaml", {"record": "orders:sum", "expr": "sum by (kind) (orders_total)"})
     with Prometheus(tmp_path / "prometheus", rules=[rules]) as prometheus:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AUMOS_"))}
@@ -64,6 +67,8 @@ def test_prometheus_evaluates_rules_over_what_our_sdk_sends(tmp_path: Path) -> N
         (recorded,) = eventually("the rule is evaluated", lambda: prometheus.query("orders:sum"))
         assert recorded["metric"] == {"__name__": "orders:sum", "kind": "book"}
         assert values([arrived, recorded]) == [3, 3]
+        (traced,) = prometheus.api("query_exemplars", query="orders_total", start=0, end=4e9)
+        assert traced["exemplars"][0]["labels"]["trace_id"] == ran.stdout.strip()
 
 
 def test_a_backfilled_month_can_be_queried(tmp_path: Path) -> None:
@@ -170,6 +175,9 @@ def test_a_record_goes_through_kafka(tmp_path: Path) -> None:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of programs; the caches of Go stay where they are."""
+    for client in ("go", "mvn"):
+        if shutil.which(client) is None:
+            pytest.skip(f"NOT PROVEN builds: this machine has no {client}")
     monkeypatch.setenv("GOCACHE", subprocess.check_output(["go", "env", "GOCACHE"], text=True).strip())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "aumos-otel" / "e2e"
@@ -186,20 +194,42 @@ def module(folder: Path, program: str, requirement: str = "") -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("status", "skips"), [("403 Forbidden", True), ("500 Internal Server Error", False)])
-def test_only_a_refusal_of_the_registry_skips(
-    status: str, skips: bool, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(params=[("403 Forbidden", True), ("404 Not Found", True), ("500 Internal Server Error", False)])
+def answer(request: pytest.FixtureRequest) -> tuple[bytes, type[BaseException], str]:
+    """What a registry answers to everything, and how a test that needs something of it ends and begins to say why."""
+    status, refuses = request.param
+    said = f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode()
+    return (said, pytest.skip.Exception, "NOT PROVEN ") if refuses else (said, AssertionError, "")
+
+
+def test_only_a_refusal_of_the_go_proxy_skips(
+    answer: tuple[bytes, type[BaseException], str], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A module that the registry does not give skips the test with its name; a registry that is broken fails it."""
+    """A module that the proxy does not give skips the test with its name; a proxy that is broken fails it."""
+    said, ends, beginning = answer
     source = module(
         tmp_path / "needy", 'import _ "aumos.example/absent"\n\nfunc main() {}', "require aumos.example/absent v1.0.0"
     )
-    with Listener(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode()) as registry:
+    with Listener(said) as registry:
         monkeypatch.setenv("GOPROXY", registry.url)
-        monkeypatch.setenv("GONOSUMDB", "*")
-        with pytest.raises(pytest.skip.Exception if skips else AssertionError, match=r"absent@v1\.0\.0") as said:
+        with pytest.raises(ends, match=rf"(?s)^{beginning}.*absent@v1\.0\.0"):
             go_programs.build(source)
-    assert str(said.value).startswith("NOT PROVEN needy: ") is skips
+    assert [path.name for path in cache.iterdir()] == ["lock"]
+
+
+def test_only_a_refusal_of_the_maven_repository_skips(
+    answer: tuple[bytes, type[BaseException], str], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An artifact that the repository does not give skips the test with its name; one that is broken fails it."""
+    said, ends, beginning = answer
+    settings = tmp_path / ".m2" / "settings.xml"
+    settings.parent.mkdir()
+    monkeypatch.setenv("MAVEN_OPTS", f"-Duser.home={tmp_path}")
+    with Listener(said) as registry:
+        mirror = f"<mirror><id>local</id><mirrorOf>*</mirrorOf><url>{registry.url}</url></mirror>"
+        settings.write_text(f"<settings><mirrors>{mirror}</mirrors></settings>")
+        with pytest.raises(ends, match=rf"(?s)^{beginning}.*maven-dependency-plugin"):
+            go_programs.jars(backends.SOURCES / "kafka")
     assert [path.name for path in cache.iterdir()] == ["lock"]
 
 
@@ -216,3 +246,11 @@ def test_a_program_is_built_once_for_its_source(tmp_path: Path, cache: Path) -> 
     assert built.stat().st_mtime_ns == before
     (source / "main.go").write_text('package main\n\nimport "os"\n\nfunc main() { os.Exit(3) }\n')
     assert subprocess.run([go_programs.build(source)], check=False).returncode == 3
+
+
+def test_a_machine_without_the_client_skips(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no Go, the test that needs a program is skipped, and says so."""
+    source = module(tmp_path / "plain", "func main() {}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pytest.skip.Exception, match="NOT PROVEN plain: this machine has no go"):
+        go_programs.build(source)

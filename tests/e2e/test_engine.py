@@ -32,7 +32,6 @@ DAY = months.DAY
 #: Whole days, so that instants are multiples of the budget's step.
 BEGUN = (int(time.time_ns() // 10**9) // DAY - months.DAYS - 1) * DAY
 ENDED = BEGUN + months.DAYS * DAY
-HALF = Decimal("0.5")
 
 BASE = Objective(name="workbook", service="chat", target=Decimal("0.999"), indicator=Counted("requests"))
 OBJECTIVES = (
@@ -96,8 +95,8 @@ class Compiled:
         for rule in [*self._recorder.levels(), *self._recorder.budget()]:
             if rule["record"] not in level0:
                 self._expressions[rule["record"]] = self._inlined(rule["expr"])
-        for rule in alerts.rules(self._recorder) if hasattr(alerts, "rules") else ():
-            self._expressions[str(rule["labels"].get("severity"))] = self._inlined(rule["expr"])
+        for rule in alerts.burning(self._recorder, {}):
+            self._expressions[rule["labels"]["severity"]] = self._inlined(rule["expr"])
 
     def _inlined(self, expression: str) -> str:
         """The expression with those of the rules before it in the place of what they record."""
@@ -116,6 +115,10 @@ class Compiled:
         assert len(result) <= 1, result
         return float(result[0]["value"][1]) if result else None
 
+    def fires(self, severity: str, at: float) -> bool:
+        """Whether the burn alert of a severity fires; there is none of a severity that has no tier."""
+        return severity in self._expressions and self.value(severity, at) is not None
+
 
 def same(ours, theirs):
     """Both nothing, or the same number to 1e-9."""
@@ -126,9 +129,9 @@ def same(ours, theirs):
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.name)
 def test_the_engine_says_what_prometheus_says(server, objective):
-    """Error ratios, burn rates, budgets, coverage and exhaustion are the same at each instant, to 1e-9."""
+    """Ratios, burn rates, budgets, coverage, exhaustion are the same at each instant, to 1e-9, and the same alerts fire."""
     compiled, history = Compiled(objective, server), counted(objective)
-    compared = 0
+    compared, alerted = 0, set()
     for at in INSTANTS:
         found = evaluate(objective, history, float(at))
         exhausted = found.forecast.exhausted_at
@@ -145,6 +148,10 @@ def test_the_engine_says_what_prometheus_says(server, objective):
             window = f"{seconds // DAY}d" if seconds >= DAY else window
             expected[names.AUMOS_SLO_ERRORS_RATIO + window] = counts.error_ratio
             expected[names.AUMOS_SLO_BURN_RATE + window] = found.burns[seconds]
+        burning = {tier.severity for tier in found.burning}
+        fires = {severity for severity in ("page", "ticket") if compiled.fires(severity, at)}
+        assert fires == burning, at - BEGUN
+        alerted |= fires
         for record, ours in expected.items():
             theirs = compiled.value(record, at)
             tolerance_in_seconds = record == names.AUMOS_SLO_BUDGET_EXHAUSTION_SECONDS and ours is not None
@@ -154,8 +161,9 @@ def test_the_engine_says_what_prometheus_says(server, objective):
                 else same(ours, theirs)
             )
             assert close, (record, at - BEGUN, ours, theirs)
-            compared += 1
+            compared += ours is not None
     assert compared >= 150
+    assert "page" in alerted
 
 
 def test_the_source_reads_what_is_on_the_disk(server, tmp_path, text):

@@ -56,10 +56,9 @@ def test_facts() -> None:
     seen: list[Any] = []
 
     def look(facts: Any) -> bool:
-        seen.append(
-            (facts.kind, facts.name, facts.scope, facts.status, dict(facts.attributes), dict(facts.resource))
-            + (facts.duration, [(name, dict(attributes)) for name, attributes in facts.events])
-        )
+        of_span = (facts.kind, facts.name, facts.scope, facts.status, facts.duration)
+        events = [(name, dict(attributes)) for name, attributes in facts.events]
+        seen.append((*of_span, dict(facts.attributes), dict(facts.resource), events))
         return True
 
     counter = SliCounter([PythonSli("any", look, look)])
@@ -69,7 +68,7 @@ def test_facts() -> None:
     span.set_status(StatusCode.OK)
     span.end(end_time=10**9 + 250_000_000)
 
-    wanted = ("client", "pay", "shop", "ok", {"n": 1}, {"team": "red"}, 0.25, [("retry", {"after": 2})])
+    wanted = ("client", "pay", "shop", "ok", 0.25, {"n": 1}, {"team": "red"}, [("retry", {"after": 2})])
     assert seen == [wanted, wanted]
 
 
@@ -264,8 +263,10 @@ class TestEvents:
         """A log record with an event name is one: kind event, by its name, attributes, scope and resource."""
         sli = PythonSli(
             "score",
-            lambda facts: (facts.kind, facts.name, facts.scope, dict(facts.resource))
-            == ("event", "evaluation", "tests", {"team": "red"}),
+            lambda facts: (
+                (facts.kind, facts.name, facts.scope, dict(facts.resource))
+                == ("event", "evaluation", "tests", {"team": "red"})
+            ),
             lambda facts: facts.attributes["score"] > 0.5 and not facts.duration and facts.status == "unset",
             Demand(kinds=frozenset({"event"}), names=frozenset({"evaluation"})),
         )

@@ -77,9 +77,7 @@ def test_zeros_from_the_beginning() -> None:
     reader, _ = watched(SliCounter([EVERYTHING, PythonSli("more")]))
 
     assert values(collected(reader)) == {
-        (name, sli, None): 0
-        for name in ("aumos.sli.events", "aumos.sli.good_events")
-        for sli in ("everything", "more")
+        (name, sli, None): 0 for name in ("aumos.sli.events", "aumos.sli.good_events") for sli in ("everything", "more")
     }
 
 

@@ -24,12 +24,13 @@ def test_an_sli_without_events() -> None:
     """It has a series of zeros, without a tenant."""
     series = SeriesTable(10).update(reading({}), 2)
 
-    assert {key: (each.events, each.good_events) for key, each in series.items()} == {(0, None): (0, 0), (1, None): (0, 0)}
+    assert {key: (each.events, each.good_events) for key, each in series.items()} == {
+        (0, None): (0, 0),
+        (1, None): (0, 0),
+    }
 
 
-def test_the_larger_tenants_have_the_room(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_larger_tenants_have_the_room(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those without room are counted as the rest, for good, and the log says so once."""
     monkeypatch.setattr(guard, "_last_logged", {})
     before = guard.swallowed().get("processors.sli.tenants", 0)

@@ -405,13 +405,13 @@ def main() -> None:
     """Build or fetch all of them, one after another."""
     for name, obtain in BACKENDS.items():
         began = time.monotonic()
-        print(f"{name:<14}", end="", flush=True)
+        print(f"{name} ...", flush=True)
         try:
             place = obtain()
         except pytest.skip.Exception as refused:
             print(refused)
         else:
-            print(f"{time.monotonic() - began:6.1f} s  {place}")
+            print(f"{name}: {time.monotonic() - began:.1f} s, {place}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pytest
 #: What Go and Maven say when a registry does not give a module: nothing else may skip a test.
 REFUSAL = re.compile(
     r"reading https?://\S+: (?:403|404|410)\b"
-    r"|status code: 40[34]\b|Could not find artifact|was not found in https?://"
+    r"|authorization failed for https?://|Could not find artifact|was not found in https?://"
 )
 
 
@@ -37,7 +37,7 @@ def programs(source: Path, *packages: str, tags: str = "") -> Path:
 
 def jars(source: Path) -> Path:
     """A folder with the dependencies of the pom.xml in ``source``; skips like `build`."""
-    goal = "dependency:copy-dependencies"
+    goal = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"  # at the version of the pom.xml
     return cached(source, lambda place: ["mvn", "--batch-mode", "--quiet", goal, f"-DoutputDirectory={place}"])
 
 
@@ -72,7 +72,7 @@ def make(name: str, source: Path, command: Callable[[Path], list[str]], place: P
     if shutil.which(arguments[0]) is None:
         pytest.skip(f"NOT PROVEN {name}: this machine has no {arguments[0]}")
     built = subprocess.run(arguments, cwd=source, capture_output=True, text=True, check=False)
-    said = built.stdout + built.stderr
+    said = re.sub(r"\x1b\[\d*m", "", built.stdout + built.stderr)  # Maven resets colours that it does not use
     if built.returncode != 0 and (refused := REFUSAL.search(said)):
         line = said[said.rfind("\n", 0, refused.start()) + 1 :].partition("\n")[0]
         pytest.skip(f"NOT PROVEN {name}: a registry refuses a module: {line.strip()}")

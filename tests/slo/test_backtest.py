@@ -167,6 +167,20 @@ def test_incidents_are_looked_for_when_none_are_given():
     assert backtest(OBJECTIVE, months.history(), ()).incidents == ()
 
 
+def test_an_incident_outside_of_the_history_is_not_missed():
+    """What was not replayed is not held against a policy."""
+    found = backtest(OBJECTIVE, minutes(), [Incident(-600.0, -60.0), Incident(200_000.0, 200_100.0)])
+    assert found.incidents == ()
+
+
+def test_a_policy_that_only_shares_a_name_is_tried_beside_it():
+    """The objective's own tiers come first, even when they are called like built-in ones."""
+    own = replace(policy.AUMOS_SEED, name="sre-workbook")
+    trials = backtest(replace(OBJECTIVE, policy=own), minutes()).trials
+    assert [len(each.policy.tiers) for each in trials] == [1, 1, 3, 4]
+    assert [len(each.policy.tiers) for each in backtest(OBJECTIVE, minutes()).trials] == [3, 1, 4]
+
+
 def test_the_table_has_a_line_for_each_policy_and_incident(month):
     """Titles and lines have as many cells each, and name what was missed."""
     lines = report.policies(month)

@@ -66,7 +66,7 @@ def test_a_file_comes_back_as_it_was(path):
     imported = formats.examine(text, path.name)
     written = formats.write(imported.definitions, imported.format)
     assert imported.format == path.parent.name
-    assert plain(written) == plain(text)
+    assert _plain(written) == _plain(text)
     assert formats.read(written) == imported.definitions
 
 
@@ -79,18 +79,20 @@ def test_our_own_format_and_its_twin_lose_nothing_of_other_formats(path, name):
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [(PYRRA, "pyrra"), (SLOTH, "sloth"), (OPENSLO, "openslo"), (OWN, "aumos")], ids=lambda text: text[:12]
+    ("text", "name"),
+    [(PYRRA, "pyrra"), (SLOTH, "sloth"), (OPENSLO, "openslo"), (OWN, "aumos")],
+    ids=lambda text: text[:12],
 )
 def test_the_format_is_told_by_the_version(text, name):
     """A document's version tells its format, in YAML and in JSON alike."""
     assert formats.examine(text).format == name
-    (data,) = plain(text)
+    (data,) = _plain(text)
     assert formats.examine(json.dumps(data), "slo.json").format == name
 
 
 def test_a_list_of_kubernetes_is_read_one_by_one():
     """What kubectl prints, a List of resources, is read like the resources themselves."""
-    items = plain(PYRRA) + plain(PYRRA.replace("name: up", "name: down"))
+    items = _plain(PYRRA) + _plain(PYRRA.replace("name: up", "name: down"))
     text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
     names = [objective.name for objective in formats.read(text).objectives]
     assert names == ["up", "down"]
@@ -107,7 +109,7 @@ BROKEN = {
     "no version": ("service: web\n", 1, "version: aumos/v1"),
     "a version of the future": (SLOTH.replace("prometheus/v1", "prometheus/v9"), 1, "prometheus/v1"),
     "OpenSLO's alpha": (OPENSLO.replace("openslo/v1", "openslo/v1alpha"), 1, "openslo/v1"),
-    "two formats": (OPENSLO + "---\n" + SLOTH, 16, "one format"),
+    "two formats": (OPENSLO + "---\n" + SLOTH, 17, "one format"),
     "a text": ("hello\n", 1, "a mapping"),
     "no YAML": ("version: prometheus/v1\n\tslos: []\n", 2, ""),
     "a key twice": (SLOTH + "service: other\n", 11, "each key once"),
@@ -135,7 +137,7 @@ BROKEN = {
     "openslo: slices without length": (OPENSLO.replace("Occurrences", "Timeslices"), 15, "timeSliceWindow"),
     "openslo: no total": (OPENSLO[: OPENSLO.index("        total")] + OPENSLO[OPENSLO.index("  budgeting") :], 9, "total"),
     "openslo: a kind of one's own": (OPENSLO.replace("kind: SLO", "kind: Slo"), 2, "one of DataSource"),
-    "openslo: no objectives": (OPENSLO[: OPENSLO.index("  objectives")], 5, "at least one"),
+    "openslo: no objectives": (OPENSLO[: OPENSLO.index("  objectives")], 4, "at least one"),
     "openslo: text for a mapping": (OPENSLO.replace("metadata: {name: found}", "metadata: found"), 3, "a mapping"),
 }  # fmt: skip
 
@@ -147,7 +149,9 @@ def test_a_broken_file_is_refused_with_the_line(case):
     with pytest.raises(ObjectiveError) as caught:
         formats.read(text, "broken.yaml")
     lines = str(caught.value).splitlines()
-    assert any(one.startswith(f"broken.yaml:{line}:" if line else "broken.yaml:") and expected in one for one in lines), lines
+    assert any(
+        one.startswith(f"broken.yaml:{line}:" if line else "broken.yaml:") and expected in one for one in lines
+    ), lines
 
 
 def test_all_problems_are_told_at_once():
@@ -165,10 +169,10 @@ def test_unknown_fields_are_told_and_kept():
     assert [remark.split(": ")[0] for remark in imported.remarks] == ["x.yaml:10", "x.yaml:11"]
     assert "is labels meant?" in imported.remarks[0]
     assert "is page_alert meant?" in imported.remarks[1]
-    assert plain(formats.write(imported.definitions, "sloth")) == plain(text)
+    assert _plain(formats.write(imported.definitions, "sloth")) == _plain(text)
 
 
-def plain(text):
+def _plain(text):
     return [
         item for data in document.load(text, "x.yaml").data for item in (data if isinstance(data, list) else [data])
     ]

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from aumos_otel.errors import SourceError
 from aumos_otel.slo.history import Sample
+from aumos_otel.slo.incident import Incident
 from aumos_otel.slo.indicator import Counted, Query, Ratio
 from aumos_otel.slo.objective import Objective
 from aumos_otel.slo.window import Timeslices
 from aumos_otel.sources import lines
-from aumos_otel.sources.file import File
+from aumos_otel.sources.file import File, incidents
 
 OBJECTIVE = Objective(name="available", service="chat", target=Decimal("0.999"), indicator=Counted("requests"))
 SAMPLES = [Sample(60.0, 9.0, 10.0), Sample(120.0, 8.5, 10.0), Sample(180.0, 0.0, 0.0)]
@@ -53,7 +54,7 @@ def test_every_way_to_write_the_lines(tmp_path, text):
         ("soon,9,10\n", r"got 'soon', expected a time"),
         ("nan,9,10\n", r"expected a time"),
         ("1790812860000,9,10\n", r"expected Unix seconds, not milliseconds"),
-        ('{"time": 60, "good": 9}\n', r"counts:1: .*expected {\"time\""),
+        ('{"time": 60, "good": 9}\n', r"counts:1: .*expected a JSON object with time, good and total"),
         ('{"time": 60, "good": true, "total": 10}\n', r"got True"),
         ('{"time": 60, "good": 9, "total": 1' + "0" * 400 + "}\n", r"expected a number of events"),
         ("[" * 5_000, r"counts:1"),
@@ -176,11 +177,46 @@ def test_counters_become_increments(tmp_path):
     assert list(history) == [Sample(60, 0, 0), Sample(120, 18, 20), Sample(180, 10, 10)]
 
 
+def test_times_that_are_not_what_they_seem_are_refused(tmp_path):
+    """A file in which a step is a millisecond and the whole a month would be replayed for ever."""
+    with pytest.raises(SourceError, match=r"samples 0.001 s apart over 2\.592e\+06 s"):
+        read(tmp_path, "60,1,1\n60.001,1,1\n60.002,1,1\n2592060,1,1\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start,end,name\n60,120,outage\n180,240,\n",
+        "name,start,end\noutage,1970-01-01T00:01Z,120\n,180,240\n",
+        '{"start": 60, "end": 120, "name": "outage"}\n[180, 240, ""]\n',
+    ],
+)
+def test_incidents_are_lines_too(tmp_path, text):
+    """What people wrote down of incidents is read from CSV and JSON lines."""
+    (tmp_path / "incidents").write_text(text, encoding="utf-8")
+    assert incidents(tmp_path / "incidents") == [Incident(60, 120, "outage"), Incident(180, 240)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("60,60,none", r"incidents:1: got '60', expected an end after the start"),
+        ("60,x,none", r"expected a time"),
+        ("60,120", r"expected start, end and name"),
+    ],
+)
+def test_what_is_no_incident_is_named_with_its_line(tmp_path, text, expected):
+    """A wrong line says what would have been right."""
+    (tmp_path / "incidents").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=expected):
+        incidents(tmp_path / "incidents")
+
+
 @given(st.text())
 def test_any_text_is_lines_or_a_typed_error(text):
     """No text makes the reader fail in another way."""
     try:
-        found = lines.parse(text, "any")
+        found = lines.samples(text, "any")
     except SourceError:
         return
     assert all(len(sample) == 3 for sample in found)
@@ -191,6 +227,6 @@ def test_any_json_is_lines_or_a_typed_error(value):
     """Nor does any JSON."""
     for line in (json.dumps([value, value, value]), json.dumps({"time": 1, "good": value, "total": value})):
         try:
-            lines.parse(line, "any")
+            lines.samples(line, "any")
         except SourceError:
             continue

@@ -206,6 +206,18 @@ def test_warnings_become_notes(api, source):
         ((422, {"status": "error", "error": "too many samples"}), r"422 too many samples.*fewer days"),
         ((200, "<html>sign in</html>"), r"200 <html>sign in"),
         ((200, {"status": "success", "data": {"resultType": "vector", "result": []}}), r"expected a matrix"),
+        ((200, {"status": "success", "data": {"resultType": "matrix", "result": None}}), r"expected a matrix"),
+        (
+            (
+                200,
+                {
+                    "status": "success",
+                    "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1]]}]},
+                    "warnings": None,
+                },
+            ),
+            r"expected a matrix",
+        ),
         ((200, ["no", "object"]), r"expected success"),
         ((302, ""), r"302.*redirects"),
         ((503, {"status": "error", "error": "query timed out"}), r"503 query timed out"),
