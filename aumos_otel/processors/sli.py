@@ -151,11 +151,9 @@ class SliCounter:
             row.counts[number + number + good] += 1
             if self.exemplars and (not good or number not in row.good):
                 trace = trace_of(source)
-                if trace is None:
-                    continue
-                if good:
+                if trace is not None and good:
                     row.good[number] = trace
-                else:
+                elif trace is not None:
                     row.remember_bad(number, trace)
 
     def _swallow(self, number: int) -> None:

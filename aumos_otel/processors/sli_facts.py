@@ -49,8 +49,9 @@ class SpanFacts:
 
     @property
     def duration(self) -> float:
-        """Seconds; 0 where the clock went back."""
-        return max(0, (self._span.end_time or 0) - (self._span.start_time or 0)) / _NANOSECONDS
+        """Seconds; 0 where the clock went back, or a time is missing."""
+        start, end = self._span.start_time, self._span.end_time
+        return (end - start) / _NANOSECONDS if start is not None and end is not None and end > start else 0.0
 
     @property
     def resource(self) -> Mapping[str, Any]:

@@ -51,7 +51,14 @@ class SliIndex:
         site = self._sites.get(key)
         if site is None:
             site = self._sites[key] = self._site(*key)
-        return site.kind, site.chosen(attributes) if site.tables else site.always
+        if not site.tables:
+            return site.kind, site.always
+        chosen = site.always
+        for attribute, table in site.tables.items():
+            value = attributes.get(attribute)
+            if value is not None:
+                chosen += table.by_value.get(value, table.any_value) if type(value) in _SCALARS else table.all
+        return site.kind, chosen
 
     def _site(self, kind: object, name: str | None, scope: str | None) -> _Site:
         word = KINDS.get(kind) or str(kind)
@@ -95,15 +102,6 @@ class _Site:
             self.always = (*self.always, candidate)
         else:
             self.tables.setdefault(attribute, _Table()).add(candidate, values)
-
-    def chosen(self, attributes: Mapping[str, Any]) -> Sequence[Candidate]:
-        """The SLIs whose demands the attributes meet, perhaps with some more."""
-        chosen = self.always
-        for attribute, table in self.tables.items():
-            value = attributes.get(attribute)
-            if value is not None:
-                chosen += table.all if type(value) not in _SCALARS else table.by_value.get(value, table.any_value)
-        return chosen
 
 
 class _Table:

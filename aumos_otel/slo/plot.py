@@ -103,11 +103,12 @@ def _draw_burns(axes: Axes, result: Backtest, history: History, moments: Sequenc
             f"{factor:g}", (1, factor), xycoords=("axes fraction", "data"), xytext=(3, 0),
             textcoords="offset points", va="center", color=_INK, fontsize=8,
         )  # fmt: skip
-    blind = next((trial.blind for trial in result.trials if trial.blind), None)
-    if blind:
-        name = next(trial.policy.name for trial in result.trials if trial.blind)
-        axes.axhspan(*blind, facecolor="none", edgecolor=_AMBER, hatch="///", lw=0, alpha=0.35, zorder=0)
-        axes.plot([], [], color=_AMBER, lw=6, alpha=0.35, label=f"{name} is blind: never fires at a constant rate here")
+    blind = next((trial for trial in result.trials if trial.blind), None)
+    if blind is not None and blind.blind is not None:
+        label = f"{blind.policy.name} is blind: never fires at a constant rate here"
+        axes.axhspan(
+            *blind.blind, facecolor="none", edgecolor=_AMBER, hatch="///", lw=0, alpha=0.35, zorder=0, label=label
+        )
     axes.set_yscale("log")
     axes.set_ylim(_FLOOR, 1.6 / share)
     axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))

@@ -129,7 +129,7 @@ def test_a_start() -> None:
     note_missing_peer(console)
 
 
-@pytest.mark.parametrize("script", ["stages", "encoding", "redaction", "spool", "tail"])
+@pytest.mark.parametrize("script", ["stages", "encoding", "redaction", "spool", "tail", "sli"])
 def test_the_parts_of_delivery(script: str) -> None:
     """What each stage of delivery costs; the scripts can be run by themselves too."""
     printed = run(str(HERE / f"{script}.py"))

@@ -194,7 +194,10 @@ def module(folder: Path, program: str, requirement: str = "") -> Path:
     return folder
 
 
-@pytest.fixture(params=[("403 Forbidden", True), ("404 Not Found", True), ("500 Internal Server Error", False)])
+@pytest.fixture(
+    params=[("403 Forbidden", True), ("404 Not Found", True), ("500 Internal Server Error", False)],
+    ids=lambda param: param[0].partition(" ")[0],
+)
 def answer(request: pytest.FixtureRequest) -> tuple[bytes, type[BaseException], str]:
     """What a registry answers to everything, and how a test that needs something of it ends and begins to say why."""
     status, refuses = request.param

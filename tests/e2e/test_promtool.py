@@ -25,6 +25,8 @@ Facts of the trade that have broken rules of this kind before, and the test that
 from __future__ import annotations
 
 import itertools
+import json
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -72,16 +74,28 @@ def requests(good: str, bad: str, instance: str = "a") -> dict[str, str]:
     }
 
 
+def ramp(*pieces: tuple[float, int], first: float = 100) -> str:
+    """A counter in promtool's notation: pieces of (increase a sample, samples) without a jump between them.
+
+    It does not begin at 0: near it Prometheus extrapolates less, see `promql`.
+    """
+    written, value = [], first
+    for increase, samples in pieces:
+        written.append(f"{value:g}+{increase:g}x{samples - 1}")
+        value += increase * samples
+    return " ".join(written)
+
+
 class Bench:
     """Runs promtool over rules and series."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def compile(self, *objectives: Objective, prometheus: Prometheus = Prometheus(), names: Any = "aumos") -> Path:
+    def compile(self, *objectives: Objective, prometheus: Prometheus | None = None, names: Any = "aumos") -> Path:
         """The rule file."""
         path = self.directory / "rules.yml"
-        definitions = Definitions(objectives=objectives, prometheus=prometheus)
+        definitions = Definitions(objectives=objectives, prometheus=prometheus or Prometheus())
         path.write_text(rulefile.rule_file(rulefile.groups(definitions, names=names)))
         return path
 
@@ -96,14 +110,16 @@ class Bench:
         alerts: list[dict[str, Any]] | None = None,
     ) -> None:
         """Assert the value of each (expression, time), which have to give one sample; None: none at all."""
-        samples = [
-            {
-                "expr": f"sum({text})",
-                "eval_time": at,
-                "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
-            }
-            for (text, at), value in expected.items()
-        ]
+        samples: list[dict[str, Any]] = []
+        for (text, at), value in expected.items():
+            found = f"sum({text})"
+            if value is None:
+                samples.append({"expr": found, "eval_time": at, "exp_samples": []})
+                continue
+            # Two sums of floats are the same up to here; promtool shows what was there instead.
+            near = f"abs({found} - {value!r}) <= {1e-9 * max(1, math.fabs(value))!r}"
+            samples.append({"expr": f"{found} unless {near}", "eval_time": at, "exp_samples": []})
+            samples.append({"expr": f"count({found})", "eval_time": at, "exp_samples": [{"labels": "{}", "value": 1}]})
         test = {
             "interval": every,
             "start_timestamp": start,
@@ -113,9 +129,7 @@ class Bench:
         }
         path = self.directory / "test.yml"
         path.write_text(
-            yaml.safe_dump(
-                {"rule_files": ["rules.yml"], "evaluation_interval": evaluated, "fuzzy_compare": True, "tests": [test]}
-            )
+            yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": evaluated, "tests": [test]})
         )
         done = backends.promtool("test", "rules", str(path))
         assert done.returncode == 0, done.stdout + done.stderr
@@ -175,7 +189,10 @@ def test_everything_that_can_be_said_compiles_to_valid_rules(names: Any, bench: 
         )
     ]  # fmt: skip
     mixed = Composite({every[0].name: Decimal(1), every[1].name: Decimal("2.5")})
-    rules = bench.compile(*every, objective(mixed, name="mixed"), names=names)
+    definitions = Definitions(objectives=(*every, objective(mixed, name="mixed")))
+    rules = bench.directory / "rules.yml"
+    # JSON is YAML as well, and so many rules are written in seconds.
+    rules.write_text(json.dumps({"groups": rulefile.groups(definitions, names=names)}))
     done = backends.promtool("check", "rules", str(rules))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert len(every) == len(INDICATORS) * len(WINDOWS) * len(BUDGETINGS) * len(POLICIES)
@@ -185,7 +202,7 @@ def test_fast_burn_pages_and_stops(bench: Bench) -> None:
     """An outage pages within three minutes; the page ends when the short window and the grace have passed."""
     bench.compile(objective())
     bench.run(
-        requests("0+25x240 6000+0x40 6000+25x400", "0x240 0+25x40 1000x400"),
+        requests(ramp((25, 240), (0, 40), (25, 400)), ramp((0, 240), (25, 40), (0, 400))),
         {
             (PAGE, "60m"): None,
             (PAGE, "63m"): 1,
@@ -202,7 +219,7 @@ def test_slow_burn_is_a_ticket_and_no_page(bench: Bench) -> None:
     """A burn rate of 2 is told as a ticket; nobody is woken."""
     bench.compile(objective(target="0.99"), prometheus=Prometheus(scrape_interval=60))
     bench.run(
-        requests("0+98x600", "0+2x600"),
+        requests(ramp((98, 600)), ramp((2, 600))),
         {(PAGE, "10h"): None, (TICKET, "10h"): 1, ("aumos_slo:burn:rate6h", "10h"): 2},
         every="1m",
     )
@@ -213,7 +230,7 @@ def test_blind_band_of_the_seed_policy(burn_policy: policy.Policy, told: float |
     """A constant burn rate of 5.9 empties a budget in five days, and the seed's pair never says so."""
     bench.compile(objective(target="0.99", policy=burn_policy), prometheus=Prometheus(scrape_interval=60))
     bench.run(
-        requests("0+941x2900", "0+59x2900"),
+        requests(ramp((941, 2900)), ramp((59, 2900))),
         {(PAGE, "48h"): None, (TICKET, "48h"): told, ("aumos_slo:burn:rate1h", "48h"): 5.9},
         every="1m",
     )
@@ -223,7 +240,7 @@ def test_seed_policy_needs_both_windows(bench: Bench) -> None:
     """Five minutes at 14.4 are not enough while the hour is below 6, and then they are; the limits themselves count."""
     bench.compile(objective(policy=AUMOS_SEED))
     bench.run(
-        requests("0+10000x240 2400000+9856x200", "0x240 0+144x200"),
+        requests(ramp((10000, 240), (9856, 200)), ramp((0, 240), (144, 200))),
         {
             (PAGE, "65m"): None,
             ("aumos_slo:errors:ratio5m", "66m"): 0.0144,
@@ -254,8 +271,8 @@ def test_ratio_of_a_window_weighs_by_traffic(bench: Bench) -> None:
     """Ten failures of ten requests at night beside none of a thousand by day are 1 %, not half."""
     bench.compile(objective())
     bench.run(
-        requests("0+25x40 1000x100", "0x41 0+1x9 10x90"),
-        {("aumos_slo:errors:ratio1h", "30m"): 9 / 1000, ("aumos_slo:total:increase1h", "30m"): 1000},
+        requests(ramp((25, 40), (0, 100)), ramp((0, 40), (1, 10), (0, 90))),
+        {("aumos_slo:errors:ratio1h", "30m"): 10 / 1010, ("aumos_slo:total:increase1h", "30m"): 1010},
     )
 
 
@@ -282,8 +299,8 @@ def test_other_intervals_weigh_their_minutes(bench: Bench) -> None:
     """Evaluated twice a minute, a minute still counts once."""
     bench.compile(objective(), prometheus=Prometheus(scrape_interval=15, interval=30))
     bench.run(
-        requests("0+10x200", "0+0x200"),
-        {("aumos_slo:total:increase30m", "45m"): 1200, ("aumos_slo:window:coverage_ratio", "45m"): 44.5 / 43200},
+        requests(ramp((10, 200)), ramp((0, 200))),
+        {("aumos_slo:total:increase30m", "45m"): 1200, ("aumos_slo:window:coverage_ratio", "45m"): 45 / 43200},
         evaluated="30s",
     )
 
@@ -292,7 +309,7 @@ def test_one_failed_scrape_is_no_gap(bench: Bench) -> None:
     """Where a scrape failed the rate comes from those beside it."""
     bench.compile(objective())
     bench.run(
-        requests("0+10x21 _ 230+10x100", "0x22 _ 0x100"),
+        requests("100+10x21 _ 330+10x100", "0x123"),
         {("aumos_slo:total:increase1m", "6m"): 40, ("aumos_slo:total:increase5m", "8m"): 200},
     )
 
@@ -325,7 +342,7 @@ def test_zero_traffic_is_unknown_and_spoils_no_later_ratio(bench: Bench) -> None
     """Without events there is no ratio, no alert and no absence; when they come back so does the ratio."""
     bench.compile(objective())
     bench.run(
-        requests("0+10x40 400x120 400+10x100", "0x262"),
+        requests(ramp((10, 40), (0, 120), (10, 100)), "0x262"),
         {
             ("aumos_slo:errors:ratio5m", "30m"): None,
             ("aumos_slo:total:increase5m", "30m"): 0,
@@ -346,13 +363,14 @@ def test_nan_of_a_users_own_ratio_spoils_nothing(bench: Bench) -> None:
         objective(Ratio(Query("c_last", "gauge"), Query("c_good", "gauge")), name="gauges"),
         objective(Threshold("depth", "lt", Decimal(5)), name="depth"),
     )
+    nan = " ".join(["NaN"] * 20)
     bench.run(
         {
-            "errors_total": "0x40 0+1x80",
-            "all_total": "0x40 0+10x80",
-            "c_last": "10x40 NaNx20 10x60",
-            "c_good": "5x40 NaNx20 5x60",
-            "depth": "1x40 NaNx20 9x60",
+            "errors_total": "100x40 101+1x80",
+            "all_total": "100x40 110+10x80",
+            "c_last": f"10x40 {nan} 10x60",
+            "c_good": f"5x40 {nan} 5x60",
+            "depth": f"1x40 {nan} 9x60",
         },
         {
             ('aumos_slo:errors:ratio1h{aumos_slo_name="buy"}', "30m"): 0.1,
@@ -368,25 +386,25 @@ def test_nan_of_a_users_own_ratio_spoils_nothing(bench: Bench) -> None:
 def test_one_failure_of_little_traffic_pages_without_a_gate_only(
     gate: Gate | None, paged: float | None, bench: Bench
 ) -> None:
-    """One failed request of sixty an hour is a burn rate of 16.7; with a gate it is one failed request."""
+    """One failed request of 61 an hour is a burn rate of 16.4; with a gate it is one failed request."""
     bench.compile(objective(gate=gate))
     bench.run(
-        requests("0+0.25x240", "0x232 1x8"),
-        {("aumos_slo:burn:rate1h", "60m"): 1000 / 60 if gate is None else 1000 / 60, (PAGE, "60m"): paged},
+        requests(ramp((0.25, 250)), ramp((0, 220), (1, 1), (0, 20))),
+        {("aumos_slo:burn:rate1h", "60m"): 1000 / 61, ("aumos_slo:burn:rate5m", "58m"): 1000 / 6, (PAGE, "58m"): paged},
     )
 
 
 def test_gate_of_confidence_lets_an_outage_through(bench: Bench) -> None:
     """Thirty failures of sixty are no accident: the lower bound of Wilson's interval pages."""
     bench.compile(objective(gate=Gate(2, Decimal("0.95"))))
-    bench.run(requests("0+0.25x240", "0x120 0+0.25x120"), {(PAGE, "60m"): 1})
+    bench.run(requests(ramp((0.25, 250)), ramp((0, 120), (0.25, 130))), {(PAGE, "60m"): 1})
 
 
 def test_absence_is_told_when_a_page_would_have_been(bench: Bench) -> None:
     """Series that go stale are no good news: two minutes later somebody is told, and the alert ends with the gap."""
     bench.compile(objective())
     bench.run(
-        requests("0+10x80 stale _x40 1000+10x60", "0+0x80 stale _x40 0+0x60"),
+        requests("100+10x80 stale _x40 1000+10x60", "0x80 stale _x40 0x60"),
         {
             ('ALERTS{alertname="SLOMetricAbsent",alertstate="firing"}', "21m"): None,
             ('ALERTS{alertname="SLOMetricAbsent",alertstate="firing"}', "25m"): 1,
@@ -424,7 +442,7 @@ def test_missed_evaluations_do_not_end_an_alert(bench: Bench) -> None:
     """A gap of three minutes in the data of a burning objective keeps the page firing."""
     bench.compile(objective())
     bench.run(
-        requests("0+10x80 _x16 970+10x60", "0+10x80 _x16 970+10x60"),
+        requests("100+10x80 _x16 1070+10x60", "100+10x80 _x16 1070+10x60"),
         {(PAGE, at): 1 for at in ("20m", "21m", "22m", "23m", "24m", "25m", "26m", "28m")},
     )
 
@@ -435,7 +453,9 @@ def test_new_instances_neither_break_nor_repeat_the_alert(bench: Bench) -> None:
     pods = {}
     for number in range(4):
         before, after = f"_x{number * 40}" if number else "", "stale _x40"
-        for name, values in requests(f"{before} 0+10x50 {after}", f"{before} 0+10x50 {after}", f"pod-{number}").items():
+        for name, values in requests(
+            f"{before} 100+10x50 {after}", f"{before} 100+10x50 {after}", f"pod-{number}"
+        ).items():
             pods[name] = values.strip()
     bench.run(
         pods,
@@ -457,9 +477,9 @@ def test_edited_objective_begins_anew_and_keeps_its_alert(bench: Bench) -> None:
         for kind in ("good", "total")
     }
     bench.run(
-        {**history, **requests("0+10x120", "0+10x120")},
+        {**history, **requests(ramp((10, 130)), ramp((10, 130)))},
         {
-            (f'aumos_slo:total:increase1h{{aumos_slo_version="{new.version}"}}', "30m"): 2380 - 7,
+            (f'aumos_slo:total:increase1h{{aumos_slo_version="{new.version}"}}', "30m"): 2400,
             ("aumos_slo:errors:ratio1h", "30m"): 0.5,
             ('count(ALERTS{alertname="SLOErrorBudgetBurn",aumos_slo_version=""})', "30m"): 2,
         },
@@ -573,7 +593,7 @@ def test_timeslices_count_minutes(bench: Bench) -> None:
         objective(budgeting=RatioTimeslices(60), name="ratio"),
     )
     bench.run(
-        requests("0+19x80 1520+19x40 2280x40 2280+10x40", "0+1x80 80+2x40 160x40 160+10x40"),
+        requests(ramp((19, 120), (0, 40), (10, 50)), ramp((1, 80), (2, 40), (0, 40), (10, 50))),
         {
             ('aumos_slo:good:increase1m{aumos_slo_name="buy"}', "19m"): 1,
             ('aumos_slo:good:increase1m{aumos_slo_name="buy"}', "29m"): 0,
@@ -608,7 +628,7 @@ def test_composite_is_the_weighted_mean_of_parts_with_traffic(bench: Bench) -> N
     buy = 'aumos_slo:{}:increase1m{{aumos_slo_name="buy"}}'
     bench.run(
         {
-            **requests("0+9x40 360x40", "0+1x40 40x40"),
+            **requests(ramp((9, 40), (0, 50)), ramp((1, 40), (0, 50))),
             "b_total": "0+10x120",
             "b_failed_total": "0+5x120",
         },
@@ -626,16 +646,16 @@ def test_budget_of_thirty_days(bench: Bench) -> None:
     bench.compile(objective(target="0.99"), prometheus=Prometheus(scrape_interval=300, interval=300))
     day = 288
     bench.run(
-        requests(f"0+100x{20 * day} {2000 * day}+95x{day} {2095 * day}+100x{12 * day}", f"0x{20 * day} 0+5x{day} {5 * day}x{12 * day}"),
+        requests(ramp((100, 20 * day), (95, day), (100, 12 * day)), ramp((0, 20 * day), (5, day), (0, 12 * day))),
         {
             ("aumos_slo:period:total", "32d"): 30 * day * 100,
             ("aumos_slo:budget:remaining_ratio", "32d"): 1 - (5 / 100 / 30) / 0.01,
             ("aumos_slo:budget:remaining_events", "32d"): 30 * day * 100 * 0.01 - 5 * day,
             ("aumos_slo:budget:remaining_minutes", "32d"): 432 * (1 - 1 / 6),
             ("aumos_slo:window:coverage_ratio", "32d"): 1,
-            ("aumos_slo:window:coverage_ratio", "15d"): (15 * day - 2) / (30 * day),
+            ("aumos_slo:window:coverage_ratio", "15d"): 15 * day / (30 * day),
             ("aumos_slo:budget:exhaustion_seconds", "32d"): None,
-            ("aumos_slo:budget:exhaustion_seconds", "21d"): (1 - 5 / 21) * 2_592_000 / ((5 + 5 + 5 / 3) / 3),
+            ("aumos_slo:budget:exhaustion_seconds", "21d"): (1 - 5 / 21 / 1) * 2_592_000 / ((5 + 5 + 5 / 3) / 3),
         },
         every="5m",
         evaluated="5m",
@@ -659,7 +679,7 @@ def test_month_begins_with_a_whole_budget(bench: Bench) -> None:
     start = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
     day = 288
     bench.run(
-        requests(f"0+98x{31 * day} {98 * 31 * day}+99x{10 * day}", f"0+2x{31 * day} {62 * day}+1x{10 * day}"),
+        requests(ramp((98, 31 * day), (99, 10 * day)), ramp((2, 31 * day), (1, 10 * day))),
         {
             ("aumos_slo:budget:remaining_ratio", "10d"): 1 - 2 * 10 / 31,
             ("aumos_slo:budget:remaining_ratio", "31d"): None,  # the new one has no events yet
@@ -700,7 +720,7 @@ def test_calendar_arithmetic_is_that_of_the_calendar(window: Calendar, bench: Be
     bench.compile(objective())
     period = promql_calendar.period(window, 300)
     expected: dict[tuple[str, str], float | None] = {}
-    moments = [datetime(2025, 1, 1, tzinfo=UTC).timestamp() + 1_234_567 * step for step in range(0, 120, 3)]
+    moments = [datetime(2026, 1, 1, tzinfo=UTC).timestamp() + 1_234_567 * step for step in range(0, 120, 3)]
     for at in moments:
         start, end = window.start(at), window.end(at)
         elapsed, length = (text.replace("time()", f"{at:.0f}") for text in (period.elapsed, period.length))
@@ -724,7 +744,7 @@ def test_factors_follow_the_period(bench: Bench) -> None:
     """Over seven days a page means the same share of the budget, so that its burn rates are smaller."""
     bench.compile(objective(window=Rolling(604_800), target="0.99"))
     bench.run(
-        requests("0+95x280", "0+5x280"),
+        requests(ramp((95, 300)), ramp((5, 300))),
         {("aumos_slo:burn:rate1h", "70m"): 5, (PAGE, "70m"): 1},  # 14.4 x 7/30 = 3.36
     )
 
@@ -734,18 +754,18 @@ def test_sloth_dashboards_find_their_series(bench: Bench) -> None:
     bench.compile(objective(labels={"team": "a", "x.y": "z"}), names="sloth")
     own = '{sloth_id="shop-buy",sloth_service="shop",sloth_slo="buy",team="a",x_y="z"'
     bench.run(
-        requests("0+999x120", "0+1x120"),
+        requests(ramp((998, 130)), ramp((2, 130))),
         {
             **{
-                (f'slo:sli_error:ratio_rate{window}{own},sloth_window="{window}"}}', "30m"): 0.001
+                (f'slo:sli_error:ratio_rate{window}{own},sloth_window="{window}"}}', "30m"): 0.002
                 for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
             },
             (f"slo:objective:ratio{own}}}", "30m"): 0.999,
             (f"slo:error_budget:ratio{own}}}", "30m"): 0.001,
             (f"slo:time_period:days{own}}}", "30m"): 30,
-            (f"slo:current_burn_rate:ratio{own}}}", "30m"): 1,
-            (f"slo:period_burn_rate:ratio{own}}}", "30m"): 1,
-            (f"slo:period_error_budget_remaining:ratio{own}}}", "30m"): 0,
+            (f"slo:current_burn_rate:ratio{own}}}", "30m"): 2,
+            (f"slo:period_burn_rate:ratio{own}}}", "30m"): 2,
+            (f"slo:period_error_budget_remaining:ratio{own}}}", "30m"): -1,
             (f'sloth_slo_info{own},sloth_objective="99.9"}}', "30m"): 1,
             ('ALERTS{sloth_severity="ticket",sloth_id="shop-buy"}', "30m"): 1,
             ('count({__name__=~"slo.*",aumos_slo_name!=""})', "30m"): None,
@@ -769,13 +789,12 @@ def test_page_says_what_burns_and_what_is_left(bench: Bench) -> None:
         )
     )
     labels = 'aumos_sli_name="checkout",job="shop",route="/pay"'
-    budget = 0.99 - 0.5
     bench.run(
         {
-            f'aumos_sli_events_total{{{labels},aumos_tenant_id="acme"}}': "0+10x120",
-            f'aumos_sli_good_events_total{{{labels},aumos_tenant_id="acme"}}': "0x120",
-            f'aumos_sli_events_total{{{labels},aumos_tenant_id="globex"}}': "0+10x120",
-            f'aumos_sli_good_events_total{{{labels},aumos_tenant_id="globex"}}': "0+10x120",
+            f'aumos_sli_events_total{{{labels},aumos_tenant_id="acme"}}': ramp((10, 130)),
+            f'aumos_sli_good_events_total{{{labels},aumos_tenant_id="acme"}}': "0x130",
+            f'aumos_sli_events_total{{{labels},aumos_tenant_id="globex"}}': ramp((10, 130)),
+            f'aumos_sli_good_events_total{{{labels},aumos_tenant_id="globex"}}': ramp((10, 130)),
         },
         {(f"count({PAGE})", "30m"): 1},
         alerts=[
@@ -799,7 +818,7 @@ def test_page_says_what_burns_and_what_is_left(bench: Bench) -> None:
                             "summary": "shop: Checkout {{ 100% }} (/pay) burns its error budget 50.0 times too fast",
                             "description": "People can pay. 99% of the events of shop with route=/pay have to be good;"
                             " errors use the budget up 50.0 times as fast as that allows. Left of the budget: -4900%"
-                            " (-1167 bad events, or -21168.0 minutes of full outage); at this rate it is empty in 0s."
+                            " (-1176 bad events, or -21168.0 minutes of full outage); at this rate it is empty in 0s."
                             f" Fires at {limits}. Most of them are of tenant acme.",
                             "dashboard": "https://g.example//pay",
                             "runbook_url": "https://runbooks.example/pay",
@@ -814,7 +833,6 @@ def test_page_says_what_burns_and_what_is_left(bench: Bench) -> None:
             }
         ],
     )
-    assert budget
 
 
 def _graph(window: str) -> str:

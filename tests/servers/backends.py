@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import signal
 import subprocess
 import time
 import urllib.error
@@ -107,7 +106,7 @@ def eventually(what: str, probe: Callable[[], T]) -> T:
 class Server:
     """A process on a free port; ready when the block begins, ended with it.
 
-    What it writes goes to ``log``. A subclass says its `command`, whose files it has put into ``directory``.
+    What it writes goes to ``log``. A subclass says its `command`, and writes into ``directory`` what that reads.
     """
 
     #: The path that answers 200 when the server is ready.
@@ -115,8 +114,8 @@ class Server:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.directory = directory
-        self.log = directory / "log"
+        self.directory = directory.resolve()
+        self.log = self.directory / "log"
         self.port = free_port()
         #: ``host:port``, and the same as a URL.
         self.address = f"127.0.0.1:{self.port}"
@@ -146,12 +145,15 @@ class Server:
         try:
             with urllib.request.urlopen(f"{self.url}{self.ready_path}", timeout=5):
                 return True
-        except OSError:  # HTTPError is one: 503 is "not yet"
-            return False
+        except urllib.error.HTTPError as not_yet:
+            not_yet.close()
+        except OSError:
+            pass
+        return False
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the process; with ``SIGKILL`` as a crash does. Ending it again does nothing."""
-        self._process.send_signal(how)
+    def stop(self) -> None:
+        """End the process; ending it again does nothing."""
+        self._process.terminate()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -199,7 +201,7 @@ class Prometheus(Server):
         features: Iterable[str] = (),
     ) -> None:
         super().__init__(directory)
-        self._storage = storage or directory / "data"
+        self._storage = storage.resolve() if storage else self.directory / "data"
         self._features = ["exemplar-storage", *features]
         self._config: dict[str, Any] = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -380,7 +382,7 @@ class Kafka(Server):
         return [*java, "kafka.Kafka", str(file)]
 
     def ready(self) -> bool:
-        """Whether the broker knows itself as the leader of a cluster."""
+        """Whether a client is told of a broker."""
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from slo import months
@@ -193,6 +195,14 @@ def test_the_table_has_a_line_for_each_policy_and_incident(month):
     assert lines[3][4].startswith("page 2h")
     assert lines[3][5] == "missed"
     assert lines[5][4].startswith("ticket 1d")
+
+
+def test_the_guide_shows_what_really_comes_out(month):
+    """Each line of both tables stands in the guide."""
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "slo-backtest.md").read_text(encoding="utf-8")
+    shown = [re.split(r" {2,}", line) for line in page.splitlines()]
+    for line in (*report.policies(month), *report.incidents(month)):
+        assert list(line) in shown
 
 
 def test_it_can_be_written_as_json(month):
