@@ -22,6 +22,7 @@ from opentelemetry.sdk import resources as sdk_resources
 from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.metrics._internal import metric_reader_storage
 from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping import exponent_mapping, logarithm_mapping
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from aumos_otel import guard
 from aumos_otel.errors import ConfigError
@@ -103,26 +104,36 @@ def ending(processor: Any) -> Any:
     return getattr(processor, "_on_ending", None)
 
 
-def _keeps_a_dict() -> bool:
-    """Whether a finished span of the SDK keeps its attributes in a dict that can be read."""
-    probe = sdk_trace.ReadableSpan("probe", attributes=BoundedAttributes(), resource=sdk_resources.Resource.get_empty())
-    if type(getattr(getattr(probe, "_attributes", None), "_dict", None)) is dict:
+def _spans_can_be_read() -> bool:
+    """Whether finished spans of the SDK, and their scopes, are kept as `parts_of` expects them."""
+    attributes = BoundedAttributes(attributes={"a": 1})
+    scope, empty = InstrumentationScope("probe"), sdk_resources.Resource.get_empty()
+    span = sdk_trace.ReadableSpan("probe", attributes=attributes, resource=empty, instrumentation_scope=scope)
+    wanted = {"_kind": trace.SpanKind.INTERNAL, "_name": "probe", "_instrumentation_scope": scope}
+    known = [getattr(span, name, None) == value for name, value in wanted.items()]
+    known += [getattr(scope, "_name", None) == "probe", getattr(attributes, "_dict", None) == {"a": 1}]
+    if all(known) and getattr(span, "_attributes", None) is attributes:
         return True
     MISSING.append("ReadableSpan._attributes._dict")
     return False
 
 
-_has_dict = _keeps_a_dict()
+_can_read_spans = _spans_can_be_read()
 
 
-def attributes_of(span: Any) -> Mapping[str, Any]:
-    """The attributes of a finished span, read-only; of the SDK's own as their dict, because its view is ten times slower."""
-    if _has_dict and type(span) is sdk_trace.ReadableSpan:
-        kept: Any = span._attributes  # noqa: SLF001 - this module is where private names live
-        if type(kept) is BoundedAttributes:
-            found: dict[str, Any] = kept._dict  # noqa: SLF001 - same
-            return found
-    return span.attributes or {}
+def parts_of(span: Any) -> tuple[int, str, str, Mapping[str, Any]]:
+    """The number of the kind, name, scope and attributes (not to be changed) of a finished span.
+
+    Of the SDK's own without its properties and views, which take longer than counting the span.
+    """
+    if _can_read_spans and type(span) is sdk_trace.ReadableSpan:
+        scope, attributes, kind = span._instrumentation_scope, span._attributes, span._kind  # noqa: SLF001 - this module is where private names live
+        if type(attributes) is BoundedAttributes and type(kind) is trace.SpanKind:
+            name = "" if scope is None else scope._name  # noqa: SLF001 - same
+            return kind._value_, span._name, name, attributes._dict  # noqa: SLF001 - same
+    scope = span.instrumentation_scope
+    kind_number = getattr(span.kind, "value", trace.SpanKind.INTERNAL.value)
+    return kind_number, span.name, "" if scope is None else scope.name, span.attributes or {}
 
 
 def tracer_configurator(environ: Mapping[str, str]) -> dict[str, Any]:

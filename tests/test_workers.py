@@ -123,12 +123,16 @@ def test_gunicorn(preload: tuple[str, ...], hook: bool, tmp_path: Path) -> None:
     config.write_text("from aumos_otel.hooks.gunicorn import worker_exit\n" if hook else "")
     words = [sys.executable, "-m", "gunicorn", "-w", str(WORKERS), "-b", f"127.0.0.1:{port}", "-c", str(config)]
 
-    def answers() -> bool:
+    def listens() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                return answer.status == 200
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
         except OSError:
             return False
+        return True
+
+    def answers() -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=DEADLINE) as answer:
+            return answer.status == 200
 
     with HTTPSink() as sink:
         with subprocess.Popen(
@@ -140,8 +144,8 @@ def test_gunicorn(preload: tuple[str, ...], hook: bool, tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         ) as server:
             try:
-                until(answers, server)
-                for _ in range(EVENTS - 1):
+                until(listens, server)  # a probe that is answered too late would have been an event
+                for _ in range(EVENTS):
                     assert answers()
                 server.send_signal(signal.SIGTERM)
                 server.communicate(timeout=DEADLINE)

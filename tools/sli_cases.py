@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: What is compared: the checks of attribute ``a.b``, its value, and whether they hold; ABSENT: there is no value.
 ABSENT = object()
@@ -70,7 +73,7 @@ CHECKS: tuple[tuple[str, Any, Any, bool], ...] = (
     ("ne: an empty array", {"ne": "x"}, [], True),
     ("ne: NaN", {"ne": 1}, NAN, True),
     ("ne: a number", {"ne": 5}, 5.0, False),
-    # in
+    # one of several
     ("in: the first", {"in": ["x", "y"]}, "x", True),
     ("in: the last", {"in": ["x", "y"]}, "y", True),
     ("in: none", {"in": ["x", "y"]}, "z", False),
@@ -292,7 +295,7 @@ CONDITIONS: tuple[tuple[str, dict[str, Any], dict[str, Any], bool], ...] = (
 )
 
 #: Definitions that are refused: what is wrong in ``match``, and the paths of the problems below it.
-REFUSED: tuple[tuple[str, Any, list[list[str | int]]], ...] = (
+REFUSED: tuple[tuple[str, Any, Sequence[Sequence[str | int]]], ...] = (
     ("no mapping", ["kind"], [[]]),
     ("nothing", None, [[]]),
     ("an unknown kind", {"kind": "sever"}, [["kind"]]),

@@ -28,7 +28,7 @@ def holds(condition: dict[str, Any], record: Record) -> bool:
     return all(entry_holds(key, value, record) for key, value in condition.items())
 
 
-def entry_holds(key: str, value: Any, record: Record) -> bool:  # noqa: PLR0911 - one return a word of the language
+def entry_holds(key: str, value: Any, record: Record) -> bool:  # noqa: C901, PLR0911 - one case a word of the language
     """Whether one entry is true."""
     span = record.get("span") or record["log"]
     match key:
@@ -97,7 +97,7 @@ def checked(wanted: Any, value: dict[str, Any] | None) -> bool:
 def check_holds(word: str, operand: Any, value: dict[str, Any] | None) -> bool:
     """Whether one check holds."""
     if word == "exists":
-        return (value is not None) == operand
+        return (value is not None) is operand
     if word == "ne":
         return not check_holds("eq", operand, value)
     if value is None:

@@ -31,7 +31,7 @@ WANTED: tuple[Any, ...] = ("x", "y", "", "Zürich", 0, 1, 5, -3, 0.5, True, Fals
 PATTERNS = ("x|y", "/v[0-9]/.*", "[^x]*", r"\w+", "(x?y?)*", ".{1,6}")
 
 
-def value(given: Any) -> dict[str, Any]:
+def value(given: Any) -> dict[str, Any]:  # noqa: PLR0911 - one return a type
     """A value as OTLP has it in JSON."""
     match given:
         case None:

@@ -55,11 +55,10 @@ def lint(*, files: tuple[str, ...], events_per_minute: float | None, as_json: bo
     """Say what in FILES cannot work or will surprise, with the arithmetic."""
     from aumos_otel.slo.lint import lint as check
 
-    findings = [
-        (path, finding)
-        for path, defined in load(files)
-        for finding in check(defined, events_per_minute=events_per_minute)
-    ]
+    findings = []
+    for path, defined in load(files):
+        known = {f"{each.service}/{each.name}": events_per_minute for each in defined.objectives if events_per_minute}
+        findings += [(path, finding) for finding in check(defined, traffic=known)]
     if as_json:
         click.echo(json.dumps([{"file": path, **finding.to_dict()} for path, finding in findings], indent=2))
     elif findings:
@@ -77,7 +76,7 @@ def lint(*, files: tuple[str, ...], events_per_minute: float | None, as_json: bo
             grade_first=True,
         )
     grades = {finding.grade for _, finding in findings}
-    sys.exit(2 if "error" in grades else 1 if grades else 0)
+    sys.exit(2 if "error" in grades else 1 if "warning" in grades else 0)
 
 
 @slo.command(name="compile")

@@ -110,12 +110,10 @@ class SliCounter:
         index = self._index
         if not index.slis:
             return
-        known = _compat.attributes_of(span)
-        scope = span.instrumentation_scope
-        scope_name = "" if scope is None else scope.name
-        kind, candidates = index.candidates(span.kind, span.name, scope_name, known)
+        number, name, scope, known = _compat.parts_of(span)
+        kind, candidates = index.candidates(number, name, scope, known)
         if candidates:
-            self._count(candidates, SpanFacts(span, kind, scope_name, known), _trace_of_span, span)
+            self._count(candidates, SpanFacts(span, kind, name, scope, known), _trace_of_span, span)
 
     def count_event(self, record: ReadWriteLogRecord) -> None:
         """Count a log record, if it is an event."""

@@ -17,7 +17,8 @@ _NANOSECONDS: Final = 1e9
 #: The kind of what is no span.
 EVENT: Final = "event"
 
-KINDS: Final[dict[object, str]] = {kind: kind.name.lower() for kind in SpanKind}
+#: The kinds of spans by their numbers.
+KINDS: Final = {kind.value: kind.name.lower() for kind in SpanKind}
 
 
 class SpanFacts:
@@ -32,10 +33,10 @@ class SpanFacts:
 
     __slots__ = ("_span", "attributes", "kind", "name", "scope")
 
-    def __init__(self, span: ReadableSpan, kind: str, scope: str, attributes: Mapping[str, Any]) -> None:
+    def __init__(self, span: ReadableSpan, kind: str, name: str, scope: str, attributes: Mapping[str, Any]) -> None:
         self._span = span
         self.kind = kind
-        self.name = span.name
+        self.name = name
         self.scope = scope
         self.attributes = attributes
 

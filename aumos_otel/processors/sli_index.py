@@ -41,12 +41,12 @@ class SliIndex:
         self.demands: tuple[Discriminator, ...] = (*before.demands, *demands) if before else demands
         self._names = frozenset(name for demand in self.demands for name in demand.names or ())
         self._scopes = frozenset(scope for demand in self.demands for scope in demand.scopes or ())
-        self._sites: dict[tuple[object, str | None, str | None], _Site] = {}
+        self._sites: dict[tuple[int | str, str | None, str | None], _Site] = {}
 
     def candidates(
-        self, kind: object, name: str, scope: str, attributes: Mapping[str, Any]
+        self, kind: int | str, name: str, scope: str, attributes: Mapping[str, Any]
     ) -> tuple[str, Sequence[Candidate]]:
-        """The kind in a word, and the SLIs that may say yes; ``kind`` is a `SpanKind`, or that word itself."""
+        """The kind in a word, and the SLIs that may say yes; ``kind`` is the number of a `SpanKind`, or that word."""
         key = kind, name if name in self._names else None, scope if scope in self._scopes else None
         site = self._sites.get(key)
         if site is None:
@@ -60,8 +60,8 @@ class SliIndex:
                 chosen += table.by_value.get(value, table.any_value) if type(value) in _SCALARS else table.all
         return site.kind, chosen
 
-    def _site(self, kind: object, name: str | None, scope: str | None) -> _Site:
-        word = KINDS.get(kind) or str(kind)
+    def _site(self, kind: int | str, name: str | None, scope: str | None) -> _Site:
+        word = kind if isinstance(kind, str) else KINDS.get(kind, "")
         possible = [
             index
             for index, demand in enumerate(self.demands)

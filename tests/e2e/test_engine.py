@@ -19,7 +19,7 @@ from aumos_otel.slo.backtest import backtest
 from aumos_otel.slo.history import History
 from aumos_otel.slo.indicator import Counted
 from aumos_otel.slo.objective import Definitions, Gate, Objective
-from aumos_otel.slo.rules import STEP, Recorder
+from aumos_otel.slo.rules import Recorder
 from aumos_otel.slo.slices import weighed
 from aumos_otel.slo.status import evaluate
 from aumos_otel.slo.window import Calendar, Rolling, Timeslices
@@ -29,7 +29,7 @@ from aumos_otel.sources.prometheus import Prometheus
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DAY = months.DAY
-#: Whole days, so that instants are multiples of the budget's step.
+#: Whole days, so that instants are those of samples.
 BEGUN = (int(time.time_ns() // 10**9) // DAY - months.DAYS - 1) * DAY
 ENDED = BEGUN + months.DAYS * DAY
 
@@ -44,7 +44,7 @@ OBJECTIVES = (
 DEFINITIONS = Definitions(objectives=OBJECTIVES)
 COUNTERS = Objective(name="raw", service="chat", target=Decimal("0.999"), indicator=Counted("raw"))
 
-#: Quiet, in and after each incident, at night, and at the end; multiples of 300 s.
+#: Quiet, in and after each incident, at night, and at the end; whole minutes.
 INSTANTS = [
     BEGUN + round(day * 288) * 300
     for day in (0.25, 2, 3.5, 3.51, 3.6, 7.65, 12.5, 12.9, 17.555, 17.6, 20.5, 21.9, 23.4, 27.11, 27.2, 30)
@@ -102,9 +102,9 @@ class Compiled:
         """The expression with those of the rules before it in the place of what they record."""
         for record, inner in self._expressions.items():
             selector = re.escape(self._recorder.series(record))
-            # A range over what is recorded each five minutes is that of a subquery.
+            # A range over what is recorded each minute is that of a subquery.
             expression = re.sub(
-                rf"{selector}\[(\w+)\]", lambda found, inner=inner: f"({inner})[{found[1]}:{STEP}s]", expression
+                rf"{selector}\[(\w+)\]", lambda found, inner=inner: f"({inner})[{found[1]}:1m]", expression
             )
             expression = re.sub(selector, lambda _found, inner=inner: f"({inner})", expression)
         return expression

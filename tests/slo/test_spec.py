@@ -7,7 +7,7 @@ from slo.definitions import definitions
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import library, spec
-from aumos_otel.slo.indicator import Composite, Counted, Gauge, Histogram, Query, Ratio, RawRatio, Spans, Threshold
+from aumos_otel.slo.indicator import Counted, Gauge, Histogram, Query, Ratio, RawRatio, Spans, Threshold
 from aumos_otel.slo.objective import Gate, Notice
 from aumos_otel.slo.policy import AUMOS_SEED, SRE_WORKBOOK
 from aumos_otel.slo.window import Calendar, RatioTimeslices, Rolling, Timeslices
@@ -17,6 +17,7 @@ HEAD = "version: aumos/v1\nservice: chat\n"
 
 
 def objectives(text):
+    """The objectives of a file, of which the test gives what follows the service."""
     return spec.parse(HEAD + text).objectives
 
 
@@ -40,7 +41,7 @@ def refused(rest):
 
 
 @given(definitions())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read_as_the_same(drawn):
     """Every definition that the model can hold comes back from its file, equal."""
     assert spec.parse(spec.write(drawn)) == drawn
