@@ -19,6 +19,8 @@ from aumos_otel import indicators
 from aumos_otel.errors import ConfigError
 from aumos_otel.indicators import slo, subscribe
 from aumos_otel.processors.sli import SliCounter, SliProcessor
+from aumos_otel.testing import OTLPSink, captured
+from aumos_otel.testing.records import attributes
 
 
 @pytest.fixture(autouse=True)
@@ -272,3 +274,45 @@ def test_the_span() -> None:
     assert span.name == "raising"
     assert span.attributes == {"aumos.sli.name": "named", "error.type": "ValueError"}
     assert span.status.is_ok is False
+
+
+def exported(sink: OTLPSink) -> dict[tuple[str, str], Any]:
+    """Points by metric and SLI, as they arrived."""
+    return {
+        (name, attributes(point)["aumos.sli.name"]): point
+        for name, metric in sink.metrics().items()
+        if name.startswith("aumos.sli.")
+        for point in metric.sum.data_points
+    }
+
+
+def test_configured() -> None:
+    """With `configure` the counts arrive at an OTLP receiver, each bad event with the trace behind it."""
+    declared_before = slo("before")(raising)
+    with OTLPSink() as sink:
+        telemetry = aumos.configure(destinations=[aumos.OTLP(endpoint=sink.url)], logs=False, instrumentations=False)
+        declared_later = slo("later")(lambda: None)
+        declared_later()
+        with pytest.raises(ValueError, match="broken"):
+            declared_before()
+        assert telemetry.force_flush(20)
+        points = exported(sink)
+        (span,) = [span for span in sink.spans() if span.name == "raising"]
+        telemetry.shutdown(5)
+
+    assert points["aumos.sli.events", "before"].as_int == 1
+    assert points["aumos.sli.good_events", "before"].as_int == 0
+    assert points["aumos.sli.good_events", "later"].as_int == 1
+    (exemplar,) = points["aumos.sli.events", "before"].exemplars
+    assert (exemplar.trace_id, exemplar.span_id) == (span.trace_id, span.span_id)
+    assert [(each.key, each.value.bool_value) for each in exemplar.filtered_attributes] == [("aumos.sli.good", False)]
+
+
+def test_sampled_away() -> None:
+    """A call whose trace is not kept counts all the same."""
+    counted = slo("all")(lambda: None)
+    with captured(sampling=aumos.SamplingOptions(ratio=0.0)) as capture:
+        counted()
+        (point,) = capture.metrics["aumos.sli.events"]
+
+    assert point.value == 1

@@ -8,7 +8,7 @@ up to, `sli_metrics` brings that to OpenTelemetry's metrics.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -30,11 +30,23 @@ if TYPE_CHECKING:
 
     from aumos_otel.processors.sli_cells import Row
     from aumos_otel.processors.sli_index import Candidate
-    from aumos_otel.processors.sli_series import Key, Series
+    from aumos_otel.processors.sli_series import Key
     from aumos_otel.slo.sli import Sli
 
 _SITE: Final = "processors.sli"
 _TENANT: Final = attributes.AUMOS_TENANT_ID
+
+
+class Counted(NamedTuple):
+    """What has been counted since the process began.
+
+    Attributes:
+        number: grows from reading to reading.
+        series: all events and the good ones, by the SLI (its place in `SliCounter.slis`) and the tenant, if any.
+    """
+
+    number: int
+    series: dict[Key, tuple[int, int]]
 
 
 class SliCounter:
@@ -46,7 +58,7 @@ class SliCounter:
         exemplars: whether the traces behind events are remembered.
 
     Attributes:
-        table: what the last reading has found.
+        table: the series, with the traces behind their events.
     """
 
     def __init__(self, slis: Iterable[Sli] = (), *, most_series: int = 2000, exemplars: bool = True) -> None:
@@ -94,16 +106,17 @@ class SliCounter:
         """All events and the good ones by SLI, since the process began."""
         slis = self._index.slis
         sums = [[0, 0] for _ in slis]
-        for (number, _), series in self.read().items():
+        for (number, _), (events, good) in self.read().series.items():
             if number < len(sums):
-                sums[number][0] += series.events
-                sums[number][1] += series.good_events
+                sums[number][0] += events
+                sums[number][1] += good
         return {sli.name: (events, good) for sli, (events, good) in zip(slis, sums, strict=True)}
 
-    def read(self) -> dict[Key, Series]:
-        """What has been counted so far, by SLI (its place in `slis`) and tenant."""
+    def read(self) -> Counted:
+        """What has been counted so far."""
         with self._lock:
-            return dict(self.table.update(self._cells.read(), len(self._index.slis)))
+            series = self.table.update(self._cells.read(), len(self._index.slis))
+            return Counted(self.table.readings, series)
 
     def count_span(self, span: ReadableSpan) -> None:
         """Count a span that has ended."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import Metric, MetricsData, NumberDataPoint
 
-    from aumos_otel.processors.sli import SliCounter
-    from aumos_otel.processors.sli_series import Series
+    from aumos_otel.processors.sli import Counted, SliCounter
+    from aumos_otel.processors.sli_series import Traces
     from aumos_otel.slo.objective import Objective
 
 _EVENTS: Final = names.AUMOS_SLI_EVENTS.name
@@ -53,29 +53,28 @@ class _Counts:
 
     def __init__(self, counter: SliCounter) -> None:
         self._counter = counter
-        self._events: list[Observation] | None = None
+        self._kept: Counted | None = None
 
     def good_events(self, _options: CallbackOptions) -> list[Observation]:
-        """Read the cells: good events; all events are kept for the question that comes next."""
-        self._events, good = self._read()
-        return good
+        """Read the cells: good events; the reading is kept for the question that comes next."""
+        counted, kept = self._counter.read(), self._kept
+        if kept is None or kept.number < counted.number:  # else this one took too long, and nobody waits for it
+            self._kept = counted
+        return self._observed(counted, 1)
 
     def events(self, _options: CallbackOptions) -> list[Observation]:
         """All events, as of the same moment."""
-        events, self._events = self._events, None
-        return self._read()[0] if events is None else events
+        counted, self._kept = self._kept, None
+        return self._observed(counted or self._counter.read(), 0)
 
-    def _read(self) -> tuple[list[Observation], list[Observation]]:
-        slis = self._counter.slis
-        events, good = [], []
-        for (number, tenant), series in self._counter.read().items():
-            if number < len(slis):  # else it was declared since
-                labels = {attributes.AUMOS_SLI_NAME: slis[number].name}
-                if tenant is not None:
-                    labels[attributes.AUMOS_TENANT_ID] = tenant
-                events.append(Observation(series.events, labels))
-                good.append(Observation(series.good_events, labels))
-        return events, good
+    def _observed(self, counted: Counted, column: int) -> list[Observation]:
+        observed, slis = [], self._counter.slis
+        for (number, tenant), counts in counted.series.items():
+            labels = {attributes.AUMOS_SLI_NAME: slis[number].name}
+            if tenant is not None:
+                labels[attributes.AUMOS_TENANT_ID] = tenant
+            observed.append(Observation(counts[column], labels))
+        return observed
 
 
 class Exemplars:
@@ -133,7 +132,7 @@ def _key(numbers: Mapping[str, int], known: Mapping[str, Any]) -> tuple[int, str
     return numbers.get(known.get(attributes.AUMOS_SLI_NAME, ""), -1), known.get(attributes.AUMOS_TENANT_ID)
 
 
-def _pointed(point: NumberDataPoint, series: Series | None, metric: str, told: int) -> NumberDataPoint:
+def _pointed(point: NumberDataPoint, series: Traces | None, metric: str, told: int) -> NumberDataPoint:
     """``point`` with the exemplars that came after the reading ``told``."""
     if series is None:
         return point

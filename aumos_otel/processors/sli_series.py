@@ -14,26 +14,25 @@ if TYPE_CHECKING:
 
     from aumos_otel.processors.sli_cells import Reading, Trace
 
+#: The index of an SLI, and a tenant or none.
 Key = tuple[int, str | None]
 
 _OTHER: Final = attributes.AUMOS_TENANT_ID_OTHER
 
 
 @dataclass(slots=True)
-class Series:
-    """What has been counted of one SLI for one tenant, or for what has no tenant.
+class Traces:
+    """The traces behind the events of one series.
 
     Attributes:
-        bad: the newest traces behind bad events, each with the number of the reading that brought it.
+        bad: the newest ones behind bad events, each with the number of the reading that brought it.
         good: the newest one behind a good event, likewise.
     """
 
-    events: int = 0
-    good_events: int = 0
     bad: list[tuple[int, Trace]] = field(default_factory=list)
     good: tuple[int, Trace] | None = None
 
-    def remember(self, reading: int, traces: Iterable[Trace]) -> None:
+    def remember_bad(self, reading: int, traces: Iterable[Trace]) -> None:
         """Keep the traces of bad events; the oldest make room."""
         for trace in traces:
             others = [kept for kept in self.bad if kept[1].trace_id != trace.trace_id]
@@ -48,33 +47,30 @@ class SeriesTable:
             come together the larger ones have the room.
 
     Attributes:
-        series: all of them, as of the last reading.
+        series: all of them, with the traces that are remembered.
         readings: taken in so far.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.series: dict[Key, Series] = {}
+        self.series: dict[Key, Traces] = {}
         self.readings = 0
 
-    def update(self, reading: Reading, slis: int) -> dict[Key, Series]:
-        """Take in a reading; all series, of which each of the first ``slis`` SLIs has the one without a tenant."""
+    def update(self, reading: Reading, slis: int) -> dict[Key, tuple[int, int]]:
+        """Take in a reading of so many SLIs, each of which has a series without a tenant; all and good events."""
         self.readings += 1
         for index in range(slis):
-            self.series.setdefault((index, None), Series())
+            self.series.setdefault((index, None), Traces())
         sums: dict[Key, list[int]] = {key: [0, 0] for key in self.series}
         for key, (bad, good) in sorted(reading.counts.items(), key=lambda item: -sum(item[1])):
             place = self._place(key, slis)
             before = sums.get(place, (0, 0))
             sums[place] = [before[0] + bad, before[1] + good]
-        for key, (bad, good) in sums.items():
-            series = self.series[key]
-            series.events, series.good_events = bad + good, good
         for key, traces in reading.bad.items():
-            self.series[self._place(key, slis)].remember(self.readings, traces)
+            self.series[self._place(key, slis)].remember_bad(self.readings, traces)
         for key, trace in reading.good.items():
             self.series[self._place(key, slis)].good = (self.readings, trace)
-        return self.series
+        return {key: (bad + good, good) for key, (bad, good) in sums.items()}
 
     def _place(self, key: Key, slis: int) -> Key:
         """The series that counts for ``key``; each SLI has room for its rest."""
@@ -88,5 +84,5 @@ class SeriesTable:
                 "processors.sli.tenants",
                 f"SLIs have more tenants than there is room for: the rest is counted as {_OTHER}",
             )
-        self.series.setdefault(key, Series())
+        self.series.setdefault(key, Traces())
         return key

@@ -10,7 +10,6 @@ from opentelemetry.sdk.trace.sampling import (
     ALWAYS_ON,
     DEFAULT_OFF,
     DEFAULT_ON,
-    AlwaysRecordSampler,
     Decision,
     ParentBased,
     Sampler,
@@ -128,8 +127,10 @@ def _ratio(argument: str) -> float:
     return 1.0
 
 
-class ExhaustiveSampler(AlwaysRecordSampler):
+class ExhaustiveSampler(Sampler):
     """Has also those spans recorded that the sampler inside drops, while somebody has to see them all.
+
+    The SDK's `AlwaysRecordSampler` would have them without attributes, which samplers leave out of what they drop.
 
     Args:
         inner: the sampler to ask.
@@ -137,15 +138,28 @@ class ExhaustiveSampler(AlwaysRecordSampler):
     """
 
     def __init__(self, inner: Sampler, wanted: Callable[[], bool]) -> None:
-        super().__init__(inner)
         self.inner = inner
         self._wanted = wanted
 
-    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+    def should_sample(
+        self,
+        parent_context: Any,
+        trace_id: int,
+        name: str,
+        kind: Any = None,
+        attributes: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> SamplingResult:
         """Decide on a new span."""
-        if self._wanted():
-            return super().should_sample(*args, **kwargs)
-        return self.inner.should_sample(*args, **kwargs)
+        result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, *args, **kwargs)
+        if result.decision is Decision.DROP and self._wanted():
+            return SamplingResult(Decision.RECORD_ONLY, result.attributes or attributes, result.trace_state)
+        return result
+
+    def get_description(self) -> str:
+        """What the inner sampler says of itself."""
+        return self.inner.get_description()
 
 
 class PausableSampler(Sampler):

@@ -24,7 +24,11 @@ _MOST: Final = 1000
 #: Least letters of a word for which a key that is one slip away from it is taken to mean it.
 _TELLING: Final = 4
 
-_WORDS: Final = {"kind": model.KINDS, "status": model.STATUSES}
+_FIELDS: Final = ("kind", "status", "name", "scope")
+_SOURCES: Final = ("attributes", "resource")
+#: Keys that are no attributes.
+WORDS: Final = ("all", "any", "not", *_FIELDS, "duration", "event", "sum", *_SOURCES)
+_LISTED: Final = {"kind": model.KINDS, "status": model.STATUSES}
 _CONDITION: Final = "a mapping of conditions, e.g. {kind: server, http.route: /chat}"
 _SUM: Final = "the attributes to add and a limit, e.g. {of: [a.in, a.out], below: 4000}"
 
@@ -50,15 +54,11 @@ class _Reader:
             "all": self._all,
             "any": self._any,
             "not": self._not,
-            "kind": self._field,
-            "status": self._field,
-            "name": self._field,
-            "scope": self._field,
             "duration": self._duration,
             "event": self._event,
             "sum": self._sum,
-            "attributes": self._attributes,
-            "resource": self._attributes,
+            **dict.fromkeys(_FIELDS, self._field),
+            **dict.fromkeys(_SOURCES, self._attributes),
         }
 
     def condition(self, node: object, where: Path, depth: int) -> Condition:
@@ -90,7 +90,7 @@ class _Reader:
         reader = self._readers.get(name)
         if reader is not None:
             return reader(value, where, depth)
-        meant = next((word for word in self._readers if len(word) >= _TELLING and is_slip(name, word)), None)
+        meant = next((word for word in WORDS if len(word) >= _TELLING and is_slip(name, word)), None)
         if meant is not None and "." not in name:
             self._wrong(where, name, f"{meant!r}; an attribute of that name stands under 'attributes'")
             return None
@@ -124,7 +124,7 @@ class _Reader:
 
     def _field(self, node: object, where: Path, _depth: int) -> Condition | None:
         field = cast("Literal['kind', 'name', 'status', 'scope']", where[-1])
-        words = _WORDS.get(field, ())
+        words = _LISTED.get(field, ())
         checks = self._checks(node, where, operand.WORD_CHECKS if words else operand.TEXT_CHECKS, words)
         return model.Field(field, checks) if checks else None
 

@@ -75,7 +75,10 @@ def completed(document: dict[str, Any], objective: Objective, library: Library) 
     if not rest:
         return document
     metadata = document["metadata"]
-    annotations = {**metadata.get("annotations", {}), openslo_slo.REST: json.dumps(rest, ensure_ascii=False)}
+    annotations = {
+        **metadata.get("annotations", {}),
+        openslo_slo.REST: json.dumps(rest, ensure_ascii=False, sort_keys=True),
+    }
     return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 

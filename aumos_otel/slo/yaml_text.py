@@ -33,6 +33,8 @@ _CONSTANTS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": No
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _HEXADECIMAL: Final = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+#: What breaks a line for some readers.
+_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
 #: What readers differ about.
 _AMBIGUOUS: Final = (
     (re.compile(r"(?i:yes|no|on|off)"), 'true or false, or the word in quotes: "{}"'),
@@ -98,7 +100,8 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """In quotes what would be read as something else, line by line what has lines."""
-        style = "|" if "\n" in text else None if is_text(text) else '"'
+        quoted = _BREAK.search(text) or not is_text(text)
+        style = '"' if quoted else "|" if "\n" in text else None
         return self.represent_scalar(_TEXT, text, style=style)
 
 

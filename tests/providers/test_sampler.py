@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, DEFAULT_ON, 
 
 from aumos_otel import ConfigError, SamplingOptions, guard
 from aumos_otel.providers import sampler
-from aumos_otel.providers.sampler import PausableSampler
+from aumos_otel.providers.roots import ConsistentRatio
+from aumos_otel.providers.sampler import ExhaustiveSampler, PausableSampler
 
 
 def build(environ: dict[str, str] | None = None, **given: Any) -> Sampler:
@@ -105,3 +106,16 @@ def test_a_counter_that_fails() -> None:
         assert sampler_.should_sample(None, 1, "work").decision is Decision.DROP
     finally:
         guard.set_strict(strict)
+
+
+def test_what_is_seen_by_all_keeps_its_attributes() -> None:
+    """A span that is recorded only because somebody has to see it has the attributes that it was started with."""
+    seen = ExhaustiveSampler(ConsistentRatio(0.0), lambda: True)
+
+    result = seen.should_sample(None, 1, "name", None, {"http.route": "/chat"})
+
+    assert (result.decision, dict(result.attributes or {})) == (Decision.RECORD_ONLY, {"http.route": "/chat"})
+    unseen = ExhaustiveSampler(ConsistentRatio(0.0), lambda: False)
+    assert unseen.should_sample(None, 1, "name", None, {}).decision is Decision.DROP
+    kept = ExhaustiveSampler(ConsistentRatio(1.0), lambda: True)
+    assert kept.should_sample(None, 1, "name", None, {}).decision is Decision.RECORD_AND_SAMPLE

@@ -25,11 +25,15 @@ CHECKS = (
 )
 ENTRIES = (
     st.dictionaries(KEYS, CHECKS, min_size=1, max_size=2)
-    | st.sampled_from(["server", "client", "event", ["server", "internal"], {"ne": "client"}]).map(lambda kind: {"kind": kind})
+    | st.sampled_from(["server", "client", "event", ["server", "internal"], {"ne": "client"}]).map(
+        lambda kind: {"kind": kind}
+    )
     | st.sampled_from(["error", "ok", {"ne": "error"}]).map(lambda status: {"status": status})
     | (TEXTS | PATTERNS.map(lambda value: {"regex": value})).map(lambda name: {"name": name})
     | TEXTS.map(lambda scope: {"scope": {"in": [scope, "lib"]}})
-    | st.dictionaries(BOUNDS, st.sampled_from(["1ms", "0.5s"]), min_size=1, max_size=1).map(lambda limit: {"duration": limit})
+    | st.dictionaries(BOUNDS, st.sampled_from(["1ms", "0.5s"]), min_size=1, max_size=1).map(
+        lambda limit: {"duration": limit}
+    )
     | st.dictionaries(KEYS, CHECKS, max_size=2).map(lambda wanted: {"resource": wanted})
     | st.dictionaries(KEYS, CHECKS, max_size=2).map(lambda wanted: {"event": {"name": "e", "attributes": wanted}})
     | NUMBERS.map(lambda bound: {"sum": {"of": ["a.b", "a.c"], "below": bound}})

@@ -59,18 +59,11 @@ def attributes(holder):
 
 def value(given):
     """A value, arrays as the SDK keeps them."""
-    for kind, inner in given.items():
-        match kind:
-            case "intValue":
-                return int(inner)
-            case "doubleValue":
-                return float(inner)
-            case "bytesValue":
-                return base64.b64decode(inner)
-            case "arrayValue":
-                return tuple(map(value, inner["values"]))
-            case "kvlistValue":
-                return {entry["key"]: value(entry["value"]) for entry in inner["values"]}
-            case _:
-                return inner
-    return None
+    readers = {
+        "intValue": int,
+        "doubleValue": float,
+        "bytesValue": base64.b64decode,
+        "arrayValue": lambda inner: tuple(map(value, inner["values"])),
+        "kvlistValue": lambda inner: {entry["key"]: value(entry["value"]) for entry in inner["values"]},
+    }
+    return next((readers.get(kind, lambda inner: inner)(inner) for kind, inner in given.items()), None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from slo.conditions import ANYTHING, CONDITIONS, FACTS
@@ -143,9 +145,7 @@ def test_half_a_surrogate_pair_is_refused():
 
 def test_date_is_refused_with_advice():
     """What YAML makes of an unquoted date is refused with advice."""
-    import datetime
-
-    assert "in quotes" in problems_of({"a.b": datetime.date(2026, 11, 25)})[0].expected
+    assert "in quotes" in problems_of({"a.b": date(2026, 11, 25)})[0].expected
 
 
 def test_condition_that_contains_itself_is_refused():

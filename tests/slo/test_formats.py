@@ -1,8 +1,11 @@
+import copy
 import json
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import document, formats
@@ -11,6 +14,17 @@ FILES = sorted(
     path
     for folder in ("openslo", "sloth", "pyrra")
     for path in (Path(__file__).parents[1] / "contract" / "formats" / folder).glob("*.yaml")
+)
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**6)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["1d", "lt", "up", "x[{{.window}}]", "Prometheus", "aumos", "0.5", "\ud800"]),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=4), inside, max_size=2),
+    max_leaves=4,
 )
 
 PYRRA = """\
@@ -104,6 +118,15 @@ def test_objectives_know_their_line():
     assert formats.read(PYRRA + "---\n" + PYRRA.replace("name: up", "name: down")).objectives[1].line == 9
 
 
+#: Documents in which something else is put somewhere: all that define an objective.
+DOCUMENTS = [
+    one
+    for path in FILES
+    for data in document.load(path.read_text(), path.name).data
+    for one in (data if isinstance(data, list) else [data])
+    if one.get("kind") not in {"AlertWindows", "DataSource", "Service", "AlertNotificationTarget"}
+]
+
 BROKEN = {
     "nothing": ("", 0, "version: aumos/v1"),
     "no version": ("service: web\n", 1, "version: aumos/v1"),
@@ -170,6 +193,29 @@ def test_unknown_fields_are_told_and_kept():
     assert "is labels meant?" in imported.remarks[0]
     assert "is page_alert meant?" in imported.remarks[1]
     assert _plain(formats.write(imported.definitions, "sloth")) == _plain(text)
+
+
+@given(st.data())
+def test_no_document_is_too_strange(data):
+    """A document in which anything stands anywhere is read, or refused with its problems; what is read comes back."""
+    one = copy.deepcopy(data.draw(st.sampled_from(DOCUMENTS)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place, key = data.draw(st.sampled_from(list(_places(one))))
+        place[key] = data.draw(ANYTHING)
+    try:
+        imported = formats.examine(json.dumps(one), "x.json")
+    except ObjectiveError:
+        return
+    written = formats.write(imported.definitions, imported.format)
+    assert _plain(written) == [one]
+    assert formats.read(formats.write(imported.definitions, "openslo")) == imported.definitions
+
+
+def _places(node):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
 
 
 def _plain(text):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 
@@ -16,7 +17,9 @@ PATTERNS = st.recursive(
     lambda inner: (
         st.tuples(inner, inner).map("".join)
         | st.tuples(inner, inner).map(lambda pair: f"({pair[0]}|{pair[1]})")
-        | st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{1,}", "{0,2}", "{0}"])).map(lambda p: f"(?:{p[0]}){p[1]}")
+        | st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{1,}", "{0,2}", "{0}"])).map(
+            lambda p: f"(?:{p[0]}){p[1]}"
+        )
     ),
     max_leaves=8,
 )
@@ -27,6 +30,7 @@ SLOW = ["(a*)*b", "(a|a)*b", "(a|aa)+b", "(.*a){20}b", ".*a.*a.*a.*a.*b", "(a?){
 class Text(str):
     """A text that counts how often its characters are looked at."""
 
+    __slots__ = ()
     looks = 0
 
     def __iter__(self):
@@ -44,12 +48,10 @@ def test_pattern_means_what_it_means_to_re(text, subject):
 @given(st.text(st.sampled_from("ab[]^-\\dW{}2,1()?:|*+.é$"), max_size=10), st.text(max_size=3))
 def test_any_text_is_a_pattern_or_is_refused(text, subject):
     """Any text is refused with a ValueError, or is a pattern that Python's own engine reads alike."""
-    try:
+    found = None
+    with contextlib.suppress(ValueError):
         found = Pattern(text)
-    except ValueError as error:
-        assert str(error)
-        return
-    assert found.matches(subject) is bool(re.fullmatch(text, subject, re.ASCII | re.DOTALL))
+    assert found is None or found.matches(subject) is bool(re.fullmatch(text, subject, re.ASCII | re.DOTALL))
 
 
 @pytest.mark.parametrize("text", SLOW)
