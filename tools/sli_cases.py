@@ -62,7 +62,7 @@ CHECKS: tuple[tuple[str, Any, Any, bool], ...] = (
     ("an array with true is none with 1", 1, [True], False),
     ("an array in an array is no element", "x", [["x"]], False),
     ("an empty value in an array is no element", "x", [None, "y"], False),
-    # ne: not eq
+    # the opposite of equality
     ("ne: another text", {"ne": "x"}, "y", True),
     ("ne: the same text", {"ne": "x"}, "x", False),
     ("ne: nothing", {"ne": "x"}, ABSENT, True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from aumos_otel.cli.output import print_columns
 from aumos_otel.cli.slo import FILES, JSON, TENANT, load, token
+from aumos_otel.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from aumos_otel.sources import Group, Source
 
 _DAY: Final = 86_400
+#: Days of history that can be asked for.
+_LONGEST: Final = 400
 _FROM: Final = click.option(
     "--from",
     "place",
@@ -62,7 +66,17 @@ def status(*, files: tuple[str, ...], place: str, name: str | None, tenant: str 
 @_NAME
 @TENANT
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, help="Of history."
+    "--days",
+    type=click.FloatRange(min=0, max=_LONGEST, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Of history.",
+)
+@click.option(
+    "--incidents",
+    type=click.Path(exists=True, dir_okay=False),
+    default=None,
+    help="File of start, end, name; default: found in the history.",
 )
 @click.option("--plot", type=click.Path(dir_okay=False), default=None, help="Picture to write: .svg or .png.")
 @JSON
@@ -73,19 +87,22 @@ def backtest(
     name: str | None,
     tenant: str | None,
     days: float,
+    incidents: str | None,
     plot: str | None,
     as_json: bool,
 ) -> None:
     """Replay history: which alerts each policy would have fired, how soon, and what it is blind to."""
     from aumos_otel.slo import backtest as engine
     from aumos_otel.slo import report
+    from aumos_otel.sources.file import incidents as planted
 
+    known = None if incidents is None else planted(Path(incidents))
     results, empty = [], []
     for objective, source in _objectives(files, name, place, tenant):
         end = source.now()
         for group, history in source.histories(objective, end - days * _DAY, end).items():
             title = "/".join((objective.service, objective.name, *group))
-            result = engine.backtest(objective, history)
+            result = engine.backtest(objective, history, known)
             if result is None:
                 empty.append(title)
                 continue
@@ -123,18 +140,25 @@ def _objectives(
     if not found:
         raise click.BadParameter(f"no objective {name!r} in these files", param_hint="--slo")
     opened: dict[int, Source] = {}
-    for objective, defined in found:
-        source = opened.setdefault(id(defined), _source(place, defined, tenant))
-        yield objective, source
+    with contextlib.ExitStack() as closing:
+        for objective, defined in found:
+            if id(defined) not in opened:
+                opened[id(defined)] = _source(place, defined, tenant, closing)
+            yield objective, opened[id(defined)]
     for note in dict.fromkeys(note for source in opened.values() for note in source.notes):
         click.echo(f"note: {note}", err=True)
 
 
-def _source(place: str, defined: Definitions, tenant: str | None) -> Source:
+def _source(place: str, defined: Definitions, tenant: str | None, closing: contextlib.ExitStack) -> Source:
     if "://" in place:
-        from aumos_otel.sources.prometheus import Prometheus
+        try:
+            from aumos_otel.sources.prometheus import Prometheus
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("aumos-otel slo", extra="slo", module=str(error.name)) from None
 
-        return Prometheus(place, defined, tenant=tenant, token=token())
+        prometheus = Prometheus(place, defined, tenant=tenant, token=token())
+        closing.callback(prometheus.close)
+        return prometheus
     from aumos_otel.sources.file import File
 
     return File(Path(place))

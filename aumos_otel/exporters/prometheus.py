@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.sdk.metrics import (
     Counter,
@@ -169,8 +169,8 @@ class PrometheusReader(MetricReader):
         """Collect now; None before a meter provider has the reader."""
         self._received = None
         self.collect()
-        received, self._received = self._received, None
-        return self._amend(received) if self._amend is not None and received is not None else received
+        received, self._received = cast("MetricsData | None", self._received), None  # collect() calls _receive_metrics
+        return received if received is None or self._amend is None else self._amend(received)
 
     def _receive_metrics(self, metrics_data: MetricsData, *_args: object, **_kwargs: object) -> None:
         self._received = metrics_data

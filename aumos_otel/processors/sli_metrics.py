@@ -105,7 +105,7 @@ class Exemplars:
             if metric.name not in {_EVENTS, _GOOD_EVENTS} or not isinstance(metric.data, Sum):
                 return metric
             points = [
-                _pointed(point, table.series.get(_key(numbers, point.attributes or {})), metric.name, told)
+                _pointed(point, table.traces.get(_key(numbers, point.attributes or {})), metric.name, told)
                 for point in metric.data.data_points
             ]
             return replace(metric, data=replace(metric.data, data_points=points))
@@ -132,15 +132,15 @@ def _key(numbers: Mapping[str, int], known: Mapping[str, Any]) -> tuple[int, str
     return numbers.get(known.get(attributes.AUMOS_SLI_NAME, ""), -1), known.get(attributes.AUMOS_TENANT_ID)
 
 
-def _pointed(point: NumberDataPoint, series: Traces | None, metric: str, told: int) -> NumberDataPoint:
+def _pointed(point: NumberDataPoint, traces: Traces | None, metric: str, told: int) -> NumberDataPoint:
     """``point`` with the exemplars that came after the reading ``told``."""
-    if series is None:
+    if traces is None:
         return point
-    traces = [(trace, False) for reading, trace in series.bad if reading > told] if metric == _EVENTS else []
-    if not traces and series.good is not None and series.good[0] > told:
-        traces = [(series.good[1], True)]
+    chosen = [(trace, False) for reading, trace in traces.bad if reading > told] if metric == _EVENTS else []
+    if not chosen and traces.good is not None and traces.good[0] > told:
+        chosen = [(traces.good[1], True)]
     exemplars = [
         Exemplar({attributes.AUMOS_SLI_GOOD: good}, 1, trace.time, trace.span_id, trace.trace_id)
-        for trace, good in traces
+        for trace, good in chosen
     ]
     return replace(point, exemplars=exemplars) if exemplars else point

@@ -47,42 +47,42 @@ class SeriesTable:
             come together the larger ones have the room.
 
     Attributes:
-        series: all of them, with the traces that are remembered.
+        traces: those behind the events of each series.
         readings: taken in so far.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.series: dict[Key, Traces] = {}
+        self.traces: dict[Key, Traces] = {}
         self.readings = 0
 
     def update(self, reading: Reading, slis: int) -> dict[Key, tuple[int, int]]:
         """Take in a reading of so many SLIs, each of which has a series without a tenant; all and good events."""
         self.readings += 1
         for index in range(slis):
-            self.series.setdefault((index, None), Traces())
-        sums: dict[Key, list[int]] = {key: [0, 0] for key in self.series}
+            self.traces.setdefault((index, None), Traces())
+        sums: dict[Key, list[int]] = {key: [0, 0] for key in self.traces}
         for key, (bad, good) in sorted(reading.counts.items(), key=lambda item: -sum(item[1])):
             place = self._place(key, slis)
             before = sums.get(place, (0, 0))
             sums[place] = [before[0] + bad, before[1] + good]
         for key, traces in reading.bad.items():
-            self.series[self._place(key, slis)].remember_bad(self.readings, traces)
+            self.traces[self._place(key, slis)].remember_bad(self.readings, traces)
         for key, trace in reading.good.items():
-            self.series[self._place(key, slis)].good = (self.readings, trace)
+            self.traces[self._place(key, slis)].good = (self.readings, trace)
         return {key: (bad + good, good) for key, (bad, good) in sums.items()}
 
     def _place(self, key: Key, slis: int) -> Key:
         """The series that counts for ``key``; each SLI has room for its rest."""
-        if key in self.series:
+        if key in self.traces:
             return key
         index, tenant = key
-        if tenant not in {None, _OTHER} and len(self.series) >= self._most - slis:
+        if tenant not in {None, _OTHER} and len(self.traces) >= self._most - slis:
             key = index, _OTHER
-        if key not in self.series and key[1] == _OTHER:
+        if key not in self.traces and key[1] == _OTHER:
             guard.notice(
                 "processors.sli.tenants",
                 f"SLIs have more tenants than there is room for: the rest is counted as {_OTHER}",
             )
-        self.series.setdefault(key, Traces())
+        self.traces.setdefault(key, Traces())
         return key

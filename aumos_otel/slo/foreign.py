@@ -175,7 +175,7 @@ class Node:
         """A mapping of strings whose names Prometheus takes for labels."""
         found = self.texts(key, scalars=scalars)
         for name in found:
-            if _LABEL.fullmatch(name) is None or name.startswith("__"):
+            if not is_label(name):
                 self.findings.problem((*self.path, key, name), name, "a label of letters, digits and _")
         return found
 
@@ -205,6 +205,11 @@ class Node:
                 near = difflib.get_close_matches(str(key), names, 1)
                 advice = f"; is {near[0]} meant?" if near else ""
                 self.remark(str(key), f"this field is not part of the format; it is kept, but means nothing{advice}")
+
+
+def is_label(value: object) -> bool:
+    """Whether it is a name for a label that Prometheus leaves to its users."""
+    return isinstance(value, str) and _LABEL.fullmatch(value) is not None and not value.startswith("__")
 
 
 def scalar_text(value: object) -> object:

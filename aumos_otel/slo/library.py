@@ -215,6 +215,8 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = {
     ),
 }
 NAMES: Final = frozenset(BUILT_IN)
+#: From this likeness on, a name is taken for a slip.
+_ALIKE: Final = 0.75
 
 
 def build(
@@ -247,7 +249,7 @@ def build(
     known = len(problems)
     chosen = BUILT_IN.get(name) if isinstance(name, str) else None
     if chosen is None:
-        near = difflib.get_close_matches(str(name), BUILT_IN, 1)
+        near = difflib.get_close_matches(str(name), BUILT_IN, 1, _ALIKE)
         expected = f"{near[0]!r}" if near else "one of " + ", ".join(BUILT_IN)
         problems.append(Problem((*path, "sli"), name, f"the name of an SLI: {expected}"))
         return None

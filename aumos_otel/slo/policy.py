@@ -114,8 +114,10 @@ def parse(expression: str, name: str = "custom") -> Policy:
 
 def _limit(text: str) -> Limit:
     found = _LIMIT.fullmatch(text)
+    if found is None:
+        raise ValueError("a limit such as 5m>=14.4")
     try:
-        window, factor = quantity.seconds(found[1] if found else text), Decimal(found[2] if found else text)
+        window, factor = quantity.seconds(found[1]), Decimal(found[2])
     except InvalidOperation:
         raise ValueError("a limit such as 5m>=14.4") from None
     if window != int(window):

@@ -77,7 +77,7 @@ def total_of(keys: Iterable[str], attributes: Mapping[str, Any]) -> float | None
     total = None
     for key in keys:
         value = attributes.get(key)
-        if _is_number(value) and abs(value) < _NO_INT64:
+        if _is_number(value) and (isinstance(value, float) or abs(value) < _NO_INT64):
             total = float(value) if total is None else total + float(value)
     return total
 

@@ -157,12 +157,12 @@ def _indicator(spec: Node) -> tuple[Indicator, tuple[str, ...]]:
         "bool_gauge": _gauge,
     }[kinds[0]]
     indicator = reader(inside)
-    groups = inside.get("grouping") or []
-    if not (isinstance(groups, list) and all(isinstance(group, str) and group for group in groups)):
+    groups = inside.get("grouping")
+    if groups is not None and not (isinstance(groups, list) and all(map(foreign.is_label, groups))):
         inside.problem("grouping", "a list of labels")
-        groups = []
+        groups = None
     inside.close()
-    return indicator, tuple(groups)
+    return indicator, tuple(dict.fromkeys(groups or ()))
 
 
 def _ratio(node: Node) -> Indicator:

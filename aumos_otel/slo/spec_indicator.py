@@ -57,19 +57,21 @@ def read_indicator(slo: Entry, name: str, named: Mapping[str, Sli]) -> Indicator
             slo.problem(key, "nothing: only an SLI that is built in takes it; write it into the SLI itself")
     if isinstance(value, str):
         return Spans(named[value])
-    entry = slo.entry("sli")
-    if entry is None:
+    if not isinstance(value, dict) or not value:
         slo.wrong("sli", "the name of an SLI, or a mapping such as {match: …, good: …}")
         return None
+    return _of_mapping(Entry(value, (*slo.path, "sli"), slo.findings), name)
+
+
+def _of_mapping(entry: Entry, name: str) -> Indicator | None:
     if "match" in entry or "good" in entry:
         predicate = inline(entry, name)
         return None if predicate is None else Spans(predicate)
-    kind = entry.one_of(_READERS) if entry.value else None
-    indicator = _READERS[kind](entry) if kind else None
-    if kind:
-        entry.done()
-    elif not entry.value:
-        slo.problem("sli", "the name of an SLI, or a mapping such as {match: …, good: …}")
+    kind = entry.one_of(_READERS)
+    if kind is None:
+        return None
+    indicator = _READERS[kind](entry)
+    entry.done()
     return indicator
 
 

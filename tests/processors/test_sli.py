@@ -46,9 +46,9 @@ def test_what_sampling_drops_is_counted() -> None:
     end(provider, error=True)
 
     assert counter.counts() == {"everything": (2, 1)}
-    (series,) = counter.read().values()
-    assert series.bad == []
-    assert series.good is None
+    (traces,) = counter.table.traces.values()
+    assert traces.bad == []
+    assert traces.good is None
 
 
 def test_facts() -> None:
@@ -111,7 +111,7 @@ def test_spans_of_other_types() -> None:
     processor.on_end(span)
 
     assert counter.counts() == {"server": (3, 2)}
-    assert set(counter.read()) == {(0, None), (0, "acme")}
+    assert set(counter.read().series) == {(0, None), (0, "acme")}
 
 
 def test_an_sdk_that_keeps_spans_differently(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_an_sdk_that_keeps_spans_differently(monkeypatch: pytest.MonkeyPatch) ->
     end(provider, kind=SpanKind.SERVER, tenant="acme", route="/a")
 
     assert counter.counts() == {"server": (1, 1), "route": (1, 1)}
-    assert (0, "acme") in counter.read()
+    assert (0, "acme") in counter.read().series
 
 
 def test_the_sdk_keeps_spans_as_expected() -> None:
@@ -253,8 +253,7 @@ def test_tenants() -> None:
         ReadableSpan("odd", resource=Resource.get_empty(), attributes={"aumos.tenant.id": ["a"]})  # type: ignore[dict-item]
     )
 
-    found = {key: (series.events, series.good_events) for key, series in counter.read().items()}
-    assert found == {(0, None): (2, 2), (0, "acme"): (2, 1)}
+    assert counter.read().series == {(0, None): (2, 2), (0, "acme"): (2, 1)}
 
 
 def test_attributes_beyond_the_limit() -> None:
@@ -311,8 +310,9 @@ class TestEvents:
             self.emit(counter, event_name="it", timestamp=7)
         self.emit(counter, event_name="it")
 
-        (series,) = counter.read().values()
-        assert [(trace.trace_id, trace.span_id, trace.time) for _, trace in series.bad] == [
+        counter.read()
+        (traces,) = counter.table.traces.values()
+        assert [(trace.trace_id, trace.span_id, trace.time) for _, trace in traces.bad] == [
             (span.get_span_context().trace_id, span.get_span_context().span_id, 7)
         ]
 

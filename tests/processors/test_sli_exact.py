@@ -24,11 +24,12 @@ from collections import Counter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider, SpanProcessor
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 from aumos_otel import _compat
 from aumos_otel.processors.sli import SliCounter, SliProcessor
 from aumos_otel.processors.sli_metrics import observe
+from aumos_otel.providers.sampler import ExhaustiveSampler
 from processors.slis import Demand, PythonSli
 
 SLIS = [
@@ -47,18 +48,7 @@ class Sampled(SpanProcessor):
         if span.context.trace_flags.sampled:
             sampled.append(1)
 
-class Exhaustive(Sampler):  # the SDK's AlwaysRecordSampler loses the attributes of what it records only
-    inner = TraceIdRatioBased(0.01)
-
-    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, links=None, trace_state=None):
-        decision = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, links).decision
-        kept = decision is Decision.RECORD_AND_SAMPLE
-        return SamplingResult(decision if kept else Decision.RECORD_ONLY, attributes)
-
-    def get_description(self):
-        return "Exhaustive"
-
-provider = TracerProvider(sampler=Exhaustive(), shutdown_on_exit=False)
+provider = TracerProvider(sampler=ExhaustiveSampler(TraceIdRatioBased(0.01), lambda: True), shutdown_on_exit=False)
 _compat.survive_forks(provider)
 for processor in (SliProcessor(counter), Sampled()):
     provider.add_span_processor(processor)

@@ -24,10 +24,7 @@ def test_an_sli_without_events() -> None:
     """It has a series of zeros, without a tenant."""
     series = SeriesTable(10).update(reading({}), 2)
 
-    assert {key: (each.events, each.good_events) for key, each in series.items()} == {
-        (0, None): (0, 0),
-        (1, None): (0, 0),
-    }
+    assert series == {(0, None): (0, 0), (1, None): (0, 0)}
 
 
 def test_the_larger_tenants_have_the_room(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +35,7 @@ def test_the_larger_tenants_have_the_room(caplog: pytest.LogCaptureFixture, monk
     table.update(reading({(0, "small"): [1, 0], (0, "large"): [0, 9], (0, "middle"): [0, 5]}), 1)
     series = table.update(reading({(0, "small"): [100, 0], (0, "large"): [0, 9], (0, "middle"): [0, 5]}), 1)
 
-    assert {key: each.events for key, each in series.items()} == {
+    assert {key: events for key, (events, _) in series.items()} == {
         (0, None): 0,
         (0, "large"): 9,
         (0, "middle"): 5,
@@ -54,10 +51,10 @@ def test_traces_go_with_their_events() -> None:
     came = reading({(0, "acme"): [1, 1]})
     came.bad, came.good = {(0, "acme"): [Trace(1, 2, 3)]}, {(0, "acme"): Trace(4, 5, 6)}
 
-    series = table.update(came, 1)
+    table.update(came, 1)
 
-    assert series[0, "_other"].bad == [(1, Trace(1, 2, 3))]
-    assert series[0, "_other"].good == (1, Trace(4, 5, 6))
+    assert table.traces[0, "_other"].bad == [(1, Trace(1, 2, 3))]
+    assert table.traces[0, "_other"].good == (1, Trace(4, 5, 6))
 
 
 def test_the_newest_traces() -> None:
@@ -66,9 +63,15 @@ def test_the_newest_traces() -> None:
     for number in (1, 2, 3, 4, 5, 1, 6):
         came = reading({(0, None): [number, 0]})
         came.bad = {(0, None): [Trace(number, number, number)]}
-        series = table.update(came, 1)
+        table.update(came, 1)
 
-    assert [(mark, trace.trace_id) for mark, trace in series[0, None].bad] == [(3, 3), (4, 4), (5, 5), (6, 1), (7, 6)]
+    assert [(mark, trace.trace_id) for mark, trace in table.traces[0, None].bad] == [
+        (3, 3),
+        (4, 4),
+        (5, 5),
+        (6, 1),
+        (7, 6),
+    ]
 
 
 @given(st.lists(st.dictionaries(KEYS, st.tuples(st.integers(0, 9), st.integers(0, 9)))), st.integers(6, 30))
@@ -81,8 +84,7 @@ def test_nothing_is_lost_and_nothing_goes_back(
         for key, (bad, good) in each.items():
             old = sums.get(key, [0, 0])
             sums[key] = [old[0] + bad, old[1] + good]
-        series = table.update(reading(dict(sums)), 3)
-        now = {key: (found.events, found.good_events) for key, found in series.items()}
+        now = table.update(reading(dict(sums)), 3)
 
         for sli in range(3):
             wanted = [counts for (index, _), counts in sums.items() if index == sli]

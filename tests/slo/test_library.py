@@ -117,7 +117,12 @@ def test_threshold_of_another_unit_is_a_problem(name, word, value):
 
 @pytest.mark.parametrize(
     ("name", "advice"),
-    [("http.availabilty", "'http.availability'"), ("llm.ttft", "one of http.availability"), (5, "one of"), (None, "one of")],
+    [
+        ("http.availabilty", "'http.availability'"),
+        ("llm.ttft", "one of http.availability"),
+        (5, "one of"),
+        (None, "one of"),
+    ],
 )
 def test_unknown_name_is_answered_with_the_nearest(name, advice):
     """A name that is none is answered with the nearest one, or with all of them."""
@@ -136,7 +141,7 @@ def test_all_problems_are_told_at_once():
 
 
 @pytest.mark.parametrize("operation", ["chat", "text_completion", "generate_content"])
-def test_spans_of_llm_helpers_are_events(telemetry, operation):
+def test_spans_of_llm_helpers_are_events(capture, operation):
     """What `aumos_otel.llm` puts on a span is what the LLM SLIs look for."""
     from aumos_otel import llm
 
@@ -144,7 +149,7 @@ def test_spans_of_llm_helpers_are_events(telemetry, operation):
         call.record_chunk({"choices": [{"delta": {"content": "x"}}]})
         call.record_chunk({"choices": [{"delta": {}, "finish_reason": "stop"}]})
         call.set_usage(input_tokens=12, output_tokens=40)
-    (span,) = telemetry.spans
+    (span,) = capture.spans
     seen = Facts(kind="client", name=span.name, attributes=dict(span.attributes), duration=0.1)
 
     for name in ("availability", "latency", "time_to_first_chunk", "refusal", "cost", "tokens"):
@@ -176,7 +181,7 @@ def test_page_has_each_word():
     """The reference page tells of every word of the language and every check."""
     words = {*language.WORDS, *operand.VALUE_CHECKS}
 
-    assert sorted(word for word in words if f"`{word}`" not in PAGE) == []
+    assert sorted(word for word in words if f"`{word}`" not in PAGE and f"`{{{word}: " not in PAGE) == []
 
 
 def test_examples_of_the_page_are_conditions():

@@ -97,13 +97,17 @@ def test_discriminator_admits_every_event(match, seen):
     assert found.verdict(seen) is None or admits(found.discriminator, seen)
 
 
-@given(CONDITIONS, FACTS, st.booleans(), st.booleans(), st.booleans(), st.sets(st.sampled_from(["a.b", "a.c", "tenant"])))
+@given(
+    CONDITIONS, FACTS, st.booleans(), st.booleans(), st.booleans(), st.sets(st.sampled_from(["a.b", "a.c", "tenant"]))
+)
 def test_every_event_might_have_been_foreseen(match, seen, kind, name, scope, late):
     """Whatever becomes an event may have matched at its start, whichever part of it was known then."""
     found = made(match)
     known = {key: value for key, value in seen.attributes.items() if key not in late}
 
-    may = found.may_match(seen.kind if kind else None, seen.name if name else None, seen.scope if scope else None, known)
+    may = found.may_match(
+        seen.kind if kind else None, seen.name if name else None, seen.scope if scope else None, known
+    )
 
     assert may or found.verdict(seen) is None
 
@@ -119,7 +123,9 @@ def test_anything_else_is_refused_with_its_problems(data):
 
 def test_discriminator_tells_what_is_needed():
     """A discriminator has the kinds, names and scopes, and the attributes with the values, of which one is needed."""
-    found = made({"kind": ["server", "client"], "name": "x", "scope": ["l", "m"], "a.b": 5, "a.c": {"gt": 1}}).discriminator
+    found = made(
+        {"kind": ["server", "client"], "name": "x", "scope": ["l", "m"], "a.b": 5, "a.c": {"gt": 1}}
+    ).discriminator
 
     assert found.kinds == {"server", "client"}
     assert found.names == {"x"}

@@ -226,7 +226,7 @@ def test_all_problems_are_told_at_once():
     ("rest", "problem"),
     [
         ("sli: nothing-like-it", "sli: got 'nothing-like-it', expected the name of an SLI: one of "),
-        ("sli: 5", "sli: got 5, expected a mapping"),
+        ("sli: 5", "sli: got 5, expected the name of an SLI"),
         ("sli: {}", "sli: got {}, expected the name of an SLI"),
         ("sli: {gauge: up, counted: x}", "sli: got ['counted', 'gauge'], expected one of ratio"),
         ("sli: {gauge: up, below: 5}", "sli.below: got 'below', expected one of "),
@@ -269,8 +269,8 @@ def test_what_is_wrong_is_said(rest, problem):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "f: the document: got 'nothing', expected a document with version: aumos/v1"),
-        ("# only this\n", "f: the document: got 'nothing', expected a document with version: aumos/v1"),
+        ("", " the document: got 'nothing', expected a document with version: aumos/v1"),
+        ("# only this\n", " the document: got 'nothing', expected a document with version: aumos/v1"),
         ("just text", "1: the document: got 'just text', expected a mapping"),
         ("version: aumos/v2\nservice: a\nslos: []", "1: version: got 'aumos/v2', expected aumos/v1"),
         ("version: aumos/v1\nslos: [5]\nservice: a", "2: slos[0]: got 5, expected a mapping"),
