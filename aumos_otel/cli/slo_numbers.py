@@ -34,6 +34,12 @@ _FROM: Final = click.option(
 _NAME: Final = click.option("--slo", "name", default=None, help="Only this objective.")
 
 
+def _days(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if not 0 < value <= _LONGEST:  # NaN is neither
+        raise click.BadParameter(f"got {value:g}, expected more than 0 and at most {_LONGEST}")
+    return value
+
+
 @click.command()
 @FILES
 @_FROM
@@ -65,13 +71,7 @@ def status(*, files: tuple[str, ...], place: str, name: str | None, tenant: str 
 @_FROM
 @_NAME
 @TENANT
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, max=_LONGEST, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Of history.",
-)
+@click.option("--days", type=float, default=30.0, show_default=True, callback=_days, help="Of history.")
 @click.option(
     "--incidents",
     type=click.Path(exists=True, dir_okay=False),

@@ -52,6 +52,7 @@ def _objective(
     if isinstance(objective.indicator, Elsewhere):
         text = f"it is measured by {objective.indicator.system}, which cannot be asked from here"
         yield about(objective, "error", "elsewhere", text, objective.indicator.remedy or "give it another SLI")
+        return
     yield from _window(objective)
     if isinstance(objective.indicator, Ratio) and (objective.indicator.good is None) == (
         objective.indicator.bad is None

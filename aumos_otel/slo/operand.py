@@ -87,7 +87,7 @@ def seconds(value: object) -> Decimal:
         ValueError: it is none.
     """
     duration = quantity.seconds(value)
-    if duration % _NANOSECOND or duration > _LONGEST:
+    if duration > _LONGEST or duration % _NANOSECOND:
         raise ValueError("a duration of whole nanoseconds, of at most 30d")
     return duration.normalize()
 

@@ -109,7 +109,7 @@ def _factors(objective: Objective) -> Iterator[Finding]:
     policy, seconds = objective.policy, objective.window.seconds
     for tier, scaled in zip(policy.tiers, objective.burn_policy.tiers, strict=True):
         long = tier.long
-        if tier.budget is None and abs(seconds / policy.period - 1) > _SAME:
+        if tier.budget is None and long.factor > 1 and abs(seconds / policy.period - 1) > _SAME:
             here, there = (float(long.factor * long.seconds) / period for period in (seconds, policy.period))
             text = (
                 f"{_name(tier)}: burning at {_number(long.factor)} for {_time(long.seconds)} uses {here:.3%} of the budget of"

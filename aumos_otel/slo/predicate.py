@@ -186,10 +186,12 @@ def _of_duration(test: ValueTest) -> Predicate:
 
 def _of_events(name: tuple[Check, ...], attributes: tuple[model.Attribute, ...]) -> Predicate:
     is_named = value_test(name)
-    return lambda facts: any(
-        is_named(event) and all(holds(attribute, described or {}) for attribute in attributes)
-        for event, described in facts.events
-    )
+    tests = [(each.key, value_test(each.checks), without_value(each.checks)) for each in attributes]
+
+    def is_meant(described: Mapping[str, Any]) -> bool:
+        return all(without if (value := described.get(key)) is None else test(value) for key, test, without in tests)
+
+    return lambda facts: any(is_named(event) and is_meant(described or {}) for event, described in facts.events)
 
 
 def _all(tests: Sequence[Predicate]) -> Predicate:

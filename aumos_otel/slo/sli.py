@@ -42,7 +42,7 @@ class Sli:
     name: str
     match: Condition
     good: Condition
-    description: str = field(default="", repr=False)
+    description: str = field(default="", repr=False, compare=False)
     _matches: predicate.Predicate = field(init=False, repr=False, compare=False)
     _is_good: predicate.Predicate = field(init=False, repr=False, compare=False)
 
@@ -62,7 +62,9 @@ class Sli:
         """What a span must have at least to be an event: what to index SLIs by."""
         return outlook.discriminator(self.match)
 
-    def may_match(self, kind: str | None, name: str | None, scope: str | None, attributes: Mapping[str, Any]) -> bool:
+    def may_match(
+        self, kind: str | None, name: str | None, scope: str | None, attributes: Mapping[str, Any] | None
+    ) -> bool:
         """Whether a span that has only begun may become an event; False only if it surely will not.
 
         Args:
@@ -71,7 +73,7 @@ class Sli:
             scope: name of the instrumentation scope; None: not known.
             attributes: those that it has already; others may come, these are taken to stay.
         """
-        known = outlook.Known(kind=kind, name=name, scope=scope, attributes=attributes)
+        known = outlook.Known(kind=kind, name=name, scope=scope, attributes=attributes or {})
         return outlook.outlook(self.match, known) is not False
 
     def to_data(self) -> dict[str, Any]:

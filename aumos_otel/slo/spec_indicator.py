@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Literal, assert_never, get_args
 
 from aumos_otel.slo import library, quantity
-from aumos_otel.slo.entry import Entry, decimal, plain
+from aumos_otel.slo.entry import Entry, canonical, decimal, plain
 from aumos_otel.slo.indicator import (
     Composite,
     Counted,
@@ -158,7 +158,7 @@ def _histogram(entry: Entry) -> Histogram | None:
     below = decimal(value)
     if below is None:
         try:
-            below = quantity.seconds(value)
+            below = canonical(quantity.seconds(value))
         except ValueError:
             entry.wrong("below", "a duration such as 300ms, or a number in the histogram's unit")
             return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aumos_otel.slo import quantity
 from aumos_otel.slo.entry import Entry, data_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aumos_otel.slo.policy import Severity
     from aumos_otel.slo.sli import Sli
     from aumos_otel.slo.window import Window
+
+Value = TypeVar("Value")
 
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SERVICE: Final = re.compile(r"\S|\S.*\S")
@@ -89,47 +91,64 @@ def read_objective(entry: Entry, defaults: Defaults, named: Mapping[str, Sli], p
     return objective if len(entry.findings.problems) == known else None
 
 
-def shared_data(objectives: Sequence[Objective]) -> dict[str, Any]:
-    """What stands at the top of a document: owner, window and policy, where all objectives have the same."""
-    if not objectives:
-        return {}
-    first = objectives[0]
-    common: dict[str, Any] = {}
-    if all(objective.owner == first.owner for objective in objectives):
-        common["owner"] = first.owner
-    if all(objective.window == first.window for objective in objectives) and first.window != THIRTY_DAYS:
-        common["window"] = window_data(first.window)
-    if all(objective.policy == first.policy for objective in objectives) and first.policy != SRE_WORKBOOK:
-        common["burn_policy"] = policy_data(first.policy)
-    return data_of(**common)
+def defaults_of(objectives: Sequence[Objective]) -> Defaults:
+    """What most objectives of a service have in common; of labels and annotations, what all of them have."""
+    owners = [objective.owner for objective in objectives]
+    return Defaults(
+        service=objectives[0].service if objectives else "",
+        # An objective cannot say that it has no owner.
+        owner=_commonest(owners, "") if all(owners) else "",
+        window=_commonest([objective.window for objective in objectives], THIRTY_DAYS),
+        policy=_commonest([objective.policy for objective in objectives], SRE_WORKBOOK),
+        labels=_in_all([objective.labels for objective in objectives]),
+        annotations=_in_all([objective.annotations for objective in objectives]),
+    )
 
 
-def objective_data(objective: Objective, shared: Mapping[str, Any], named: Sequence[Sli]) -> dict[str, Any]:
-    """What `read_objective` reads as the objective, under what is ``shared`` and with the SLIs that are ``named``."""
-    own = {
-        "owner": objective.owner,
-        "window": window_data(objective.window) if objective.window != THIRTY_DAYS else None,
-        "burn_policy": policy_data(objective.policy) if objective.policy != SRE_WORKBOOK else None,
-    }
+def defaults_data(defaults: Defaults) -> dict[str, Any]:
+    """What `read_defaults` reads as the same."""
+    return data_of(
+        service=defaults.service,
+        owner=defaults.owner,
+        window=None if defaults.window == THIRTY_DAYS else window_data(defaults.window),
+        burn_policy=None if defaults.policy == SRE_WORKBOOK else policy_data(defaults.policy),
+        labels=dict(defaults.labels),
+        annotations=dict(defaults.annotations),
+    )
+
+
+def objective_data(objective: Objective, defaults: Defaults, named: Sequence[Sli]) -> dict[str, Any]:
+    """What `read_objective` reads as the objective, under ``defaults`` and with the SLIs that are ``named``."""
+    gate = objective.gate
     return data_of(
         name=objective.name,
         display_name=objective.display_name,
         description=objective.description,
         target=quantity.percent_text(objective.target),
         sli=indicator_data(objective.indicator, objective.name, named),
+        window=None if objective.window == defaults.window else window_data(objective.window),
         budgeting=None if objective.budgeting == OCCURRENCES else budgeting_data(objective.budgeting),
-        **{key: value for key, value in own.items() if key not in shared},
+        burn_policy=None if objective.policy == defaults.policy else policy_data(objective.policy),
+        owner=None if objective.owner == defaults.owner else objective.owner,
         runbook=objective.runbook,
         group_by=list(objective.group_by),
-        min_bad_events=objective.gate.bad_events if objective.gate else None,
-        confidence=quantity.percent_text(objective.gate.confidence)
-        if objective.gate and objective.gate.confidence is not None
-        else None,
-        labels=dict(objective.labels),
-        annotations=dict(objective.annotations),
+        min_bad_events=gate.bad_events if gate else None,
+        confidence=quantity.percent_text(gate.confidence) if gate and gate.confidence is not None else None,
+        labels={key: text for key, text in objective.labels.items() if defaults.labels.get(key) != text},
+        annotations={key: text for key, text in objective.annotations.items() if defaults.annotations.get(key) != text},
         alerting=_alerting_data(objective.alerting),
         foreign=dict(objective.foreign),
     )
+
+
+def _commonest(values: Sequence[Value], otherwise: Value) -> Value:
+    """The value that is there most often; of two such, the first."""
+    return max(values, key=values.count, default=otherwise)
+
+
+def _in_all(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    first, *others = mappings or [{}]
+    return {key: text for key, text in first.items() if all(other.get(key) == text for other in others)}
 
 
 def _gate(entry: Entry) -> Gate | None:

@@ -67,10 +67,10 @@ def _histogram(
         return
     known = edges.get(found.name)
     if known is None:
-        text = f"the buckets of {found.name} are not known: the good are counted up to {below:f} only if a bucket ends there"
-        yield about(objective, "note", "bucket-edge", text, f'look for a series with le="{below:f}"')
+        text = f"the buckets of {found.name} are not known: the good are counted up to {below.normalize():f} only if a bucket ends there"
+        yield about(objective, "note", "bucket-edge", text, f'look for a series with le="{below.normalize():f}"')
     elif float(below) not in known:
-        text = f"no bucket of {found.name} ends at {below:f}: {_near(known, float(below))}"
+        text = f"no bucket of {found.name} ends at {below.normalize():f}: {_near(known, float(below))}"
         remedy = "take one of these edges, or a native histogram"
         yield about(objective, "error", "bucket-edge", text, remedy)
 

@@ -143,6 +143,13 @@ def test_half_a_surrogate_pair_is_refused():
     assert len(problems_of({"a.b": "\ud800", "c.d\udfff": 1, "e.f": {"prefix": "\ud800"}})) == 3
 
 
+def test_duration_beyond_all_measure_is_refused():
+    """A duration of more digits than arithmetic has is refused as any long one."""
+    assert [problem.path for problem in problems_of({"duration": {"lt": "999999999999y"}})] == [
+        ("match", "duration", "lt")
+    ]
+
+
 def test_date_is_refused_with_advice():
     """What YAML makes of an unquoted date is refused with advice."""
     assert "in quotes" in problems_of({"a.b": date(2026, 11, 25)})[0].expected
