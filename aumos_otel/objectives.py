@@ -42,8 +42,7 @@ class Objectives:
     """
 
     def __init__(self, plan: Plan, instance: Callable[[], str]) -> None:
-        options = plan.slos
-        self._files = tuple(options.files)
+        self._options = options = plan.slos
         loaded: list[Definitions] = definitions.load(options.files)
         if options.definitions is not None:
             loaded.append(options.definitions)
@@ -104,11 +103,16 @@ class Objectives:
 
     def describe(self, *, boosted: bool) -> dict[str, Any]:
         """As plain data; ``boosted``: whether the sampler is ours."""
+        kafka = self._options.kafka
         return {
-            "files": list(self._files),
+            "files": list(self._options.files),
             "objectives": [f"{each.service}/{each.name}" for each in self.objectives],
             "slis": [sli.name for sli in self.counter.slis],
             "watched": self._watch is not None,
             "not counted here": [] if self._watch is None else list(self._watch.unwatched),
-            "boosts sampling": boosted and self.boost is not None,
+            "boost": self._describe_boost() if boosted else None,
+            "kafka": None if kafka is None else {"brokers": kafka.brokers, "topic": kafka.topic},
         }
+
+    def _describe_boost(self) -> dict[str, float] | None:
+        return None if self.boost is None else {"share": self._options.boost, "rate": self._options.boost_rate}

@@ -20,6 +20,7 @@ from aumos_otel.config import (
     Content,
     Destination,
     Identity,
+    KafkaOptions,
     LLMOptions,
     LogsOptions,
     MetricsOptions,
@@ -58,15 +59,15 @@ _FILE_OPTIONS: dict[str, tuple[str, ...]] = {declared.name: () for declared in f
     name: tuple(declared.name for declared in fields(cast("Any", kind)))
     for name, kind in {**_SECTIONS, "otlp": OTLP, "otlp_file": OTLPFile}.items()
 }
-#: What follows AUMOS_OTEL_ in the names of our variables; the last three are read where they are used.
+#: What follows AUMOS_OTEL_ in the names of our variables; the last four are read where they are used.
 _OUR_VARIABLES = [
     *(
         variable.removeprefix("AUMOS_OTEL_")
-        for kind in (Identity, OTLP, *_SECTIONS.values())
+        for kind in (Identity, OTLP, KafkaOptions, *_SECTIONS.values())
         for declared in fields(cast("Any", kind))
         for variable in declared.metadata["variables"]
     ),
-    *("CONSOLE", "DEMO_STATUS", "STATE_DIR"),
+    *("CONSOLE", "DEMO_STATUS", "SLO_TOKEN", "STATE_DIR"),
 ]
 _OTHERS = ("destinations", "identity", "instrumentations")
 _SCALARS = tuple(declared.name for declared in fields(Identity))

@@ -187,7 +187,7 @@ def any_check(chance: random.Random) -> Any:
 def any_facts(chance: random.Random) -> dict[str, Any]:
     """A span or a log record by chance."""
     facts: dict[str, Any] = {
-        "attributes": {key: chance.choice(VALUES + ARRAYS) for key in KEYS if chance.random() < 0.75}  # noqa: PLR2004
+        "attributes": {key: chance.choice(VALUES + ARRAYS) for key in KEYS if chance.random() < 0.75}  # noqa: PLR2004 - mostly
     }
     if chance.random() < 0.1:  # noqa: PLR2004 - now and then
         return facts | {"log": chance.choice(("work", "retry"))}

@@ -152,20 +152,19 @@ class SliCounter:
         for number, verdict in candidates:
             try:
                 good = verdict(facts)
+                if good is None:
+                    continue
+                if row is None:
+                    row = self._cells.row(facts.attributes.get(_TENANT))
+                row.counts[number + number + good] += 1
+                if self.exemplars and (not good or number not in row.good):
+                    trace = trace_of(source)
+                    if trace is not None and good:
+                        row.good[number] = trace
+                    elif trace is not None:
+                        row.remember_bad(number, trace)
             except Exception:  # noqa: BLE001 - it costs its own SLI this event, not the others
                 self._swallow(number)
-                continue
-            if good is None:
-                continue
-            if row is None:
-                row = self._cells.row(facts.attributes.get(_TENANT))
-            row.counts[number + number + good] += 1
-            if self.exemplars and (not good or number not in row.good):
-                trace = trace_of(source)
-                if trace is not None and good:
-                    row.good[number] = trace
-                elif trace is not None:
-                    row.remember_bad(number, trace)
 
     def _swallow(self, number: int) -> None:
         """Count the exception that is being handled by the SLI whose predicate raised it."""

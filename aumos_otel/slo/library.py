@@ -39,17 +39,11 @@ _GRPC_FAULTS: Final = {
     "DATA_LOSS": 15,
 }
 #: How the providers say that they did not answer, or not wholly, because of what it would have been about.
+_GOOGLE_REFUSALS: Final = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY")
 _REFUSALS: Final = (
-    "content_filter",
-    "refusal",
-    "content_filtered",
-    "guardrail_intervened",
-    *(
-        word
-        for pair in (("safety", "SAFETY"), ("recitation", "RECITATION"), ("blocklist", "BLOCKLIST"))
-        for word in pair
-    ),
-    *("prohibited_content", "PROHIBITED_CONTENT", "spii", "SPII", "image_safety", "IMAGE_SAFETY"),
+    *("content_filter", "refusal", "content_filtered", "guardrail_intervened"),
+    *_GOOGLE_REFUSALS,
+    *map(str.lower, _GOOGLE_REFUSALS),
 )
 _INFERENCE: Final = (
     attr.GEN_AI_OPERATION_NAME_CHAT,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aumos_otel.slo import json_text, openslo_alert, openslo_library, openslo_sli, openslo_window
 from aumos_otel.slo.entry import Entry, canonical
-from aumos_otel.slo.foreign import name_of
+from aumos_otel.slo.foreign import is_label, name_of
 from aumos_otel.slo.indicator import Composite
 from aumos_otel.slo.objective import Objective
 from aumos_otel.slo.policy import SRE_WORKBOOK
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 REST: Final = "aumos-otel/objective"
 
 _INDICATORS: Final = ("indicator", "indicatorRef")
-_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NOT_IN_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -66,9 +65,8 @@ def read(document: Node, library: Library, names: Names) -> list[Objective]:
             if key in found:
                 found.problem(key, "the indicator in each objective, or once here")
     method = openslo_window.read_method(found)
-    objectives = []
-    for index, node in enumerate(nodes):
-        suffix = "-" + (name_of(node.text("displayName")) or str(index + 1)) if len(nodes) > 1 else ""
+    objectives: list[Objective] = []
+    for node, suffix in zip(nodes, _suffixes(nodes), strict=True):
         named = replace(common, name=names.give((*metadata.path, "name"), common.service, common.name + suffix))
         indicator = _indicator(node if composite else found, node, named.name, library)
         objectives.append(_objective(node, named, indicator, method))
@@ -80,6 +78,14 @@ def read(document: Node, library: Library, names: Names) -> list[Objective]:
         )
     found.close(*_INDICATORS, "timeWindow", "alertPolicies")
     return [_completed(objectives[0], rest, metadata)] if rest is not None and len(objectives) == 1 else objectives
+
+
+def _suffixes(nodes: Sequence[Node]) -> list[str]:
+    """What tells the objectives of a document apart: how they are shown, else their number; nothing for a single one."""
+    if len(nodes) == 1:
+        return [""]
+    shown = [name_of(node.text("displayName")) for node in nodes]
+    return [f"-{name}" if name and shown.count(name) == 1 else f"-{index}" for index, name in enumerate(shown, start=1)]
 
 
 def _indicator(holder: Node, node: Node, name: str, library: Library) -> Indicator:
@@ -174,7 +180,9 @@ def _labels(metadata: Node) -> dict[str, str]:
     value = metadata.value.get("labels")
     labels = {}
     for name, texts in value.items() if isinstance(value, dict) else ():
-        label = name if _LABEL.fullmatch(name) else "_" + _NOT_IN_LABELS.sub("_", name).lstrip("_")
+        label = _NOT_IN_LABELS.sub("_", name)
+        if not is_label(label):
+            label = "_" + label.lstrip("_")
         if label != name:
             metadata.findings.remark((*metadata.path, "labels", name), f"the label is called {label} here")
         labels[label] = ",".join(map(str, texts)) if isinstance(texts, list) else str(texts)

@@ -42,6 +42,7 @@ def words(objective: Objective) -> dict[str, Any]:
     """What OpenSLO has words for."""
     indicator, compared = openslo_sli.data(objective.indicator, objective.name)
     method, slices = openslo_window.budgeting_data(objective.budgeting)
+    target = float(objective.target)
     inside = data_of(
         description=objective.description,
         service=objective.service,
@@ -58,7 +59,7 @@ def words(objective: Objective) -> dict[str, Any]:
             labels=dict(objective.labels),
             annotations=dict(objective.annotations),
         ),
-        "spec": {**inside, "objectives": [{**compared, "target": float(objective.target), **slices}]},
+        "spec": {**inside, "objectives": [{**compared, "target": target if 0 < target < 1 else 0.5, **slices}]},
     }
 
 

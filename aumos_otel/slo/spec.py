@@ -17,11 +17,10 @@ from aumos_otel.slo.indicator import Composite, Spans
 from aumos_otel.slo.objective import Definitions, Prometheus
 from aumos_otel.slo.problem import Problem
 from aumos_otel.slo.spec_objective import (
-    defaults_data,
-    defaults_of,
     objective_data,
     read_defaults,
     read_objective,
+    shared_data,
 )
 from aumos_otel.slo.spec_policy import read_policy
 from aumos_otel.slo.spec_sli import read_named, shared_slis, sli_data
@@ -110,14 +109,107 @@ class _Reading:
             foreign=self._common.get("foreign", ((), {}))[1],
         )
 
-    def _document(run: Sequence[Objective], prometheus: Prometheus, foreign: Mapping[str, Any]) -> dict[str, Any]:
+    def _document(self, entry: Entry) -> None:
+        if not entry.value:
+            return
+        if entry.get("version") != VERSION:
+            entry.wrong("version", VERSION)
+        defaults = read_defaults(entry, self._policy)
+        named = read_named(entry)
+        if (prometheus := entry.entry("prometheus")) is not None:
+            self._once("prometheus", prometheus.path, _prometheus(prometheus))
+        if (foreign := entry.entry("foreign")) is not None:
+            self._once("foreign", foreign.path, foreign.value)
+        slos = entry.entries("slos")
+        if "slos" not in entry:
+            entry.wrong("slos", "a list of objectives")
+        entry.done()
+        for slo in slos:
+            self._names.add((defaults.service, slo.text("name")))
+            objective = read_objective(slo, defaults, named, self._policy)
+            if objective is not None:
+                placed = replace(objective, line=self._documents.line(slo.path))
+                self._found.append((slo.path, placed))
+
+    def _policy(self, holder: Entry) -> Policy | None:
+        return read_policy(holder, self._read, self._elsewhere)
+
+    def _once(self, key: str, path: Path, value: object) -> None:
+        known = self._common.setdefault(key, (path, value))
+        if known[1] != value:
+            line = self._documents.line(known[0])
+            self._findings.problem(path, value, f"the same as in line {line}: it is about the whole file")
+
+
+def _conflicts(found: Sequence[tuple[Path, Objective]], mentioned: Collection[tuple[str, object]]) -> Iterator[Problem]:
+    """Names that are given twice or not at all."""
+    names: dict[tuple[str, str], Objective] = {}
+    slis: dict[tuple[str, str], Sli] = {}
+    for path, objective in found:
+        key = (objective.service, objective.name)
+        if key in names:
+            expected = f"a name that no other SLO of {objective.service!r} has, but line {names[key].line} has it"
+            yield Problem((*path, "name"), objective.name, expected)
+        names.setdefault(key, objective)
+        if isinstance(objective.indicator, Spans):
+            sli = objective.indicator.sli
+            if slis.setdefault((objective.service, sli.name), sli) != sli:
+                yield Problem((*path, "sli"), sli.name, "another name: an SLI that means something else has this one")
+    for path, objective in found:
+        if isinstance(objective.indicator, Composite):
+            for part in objective.indicator.parts:
+                place = (*path, "sli", "composite", part)
+                if (objective.service, part) not in mentioned:
+                    yield Problem(place, part, f"the name of an SLO of {objective.service!r}")
+                elif _reaches(part, objective.name, objective.service, names):
+                    yield Problem(place, part, f"a part that {objective.name!r} is not a part of itself")
+
+
+def _reaches(start: str, goal: str, service: str, names: Mapping[tuple[str, str], Objective]) -> bool:
+    """Whether the objective ``goal`` is ``start``, or one of its parts, or one of theirs."""
+    ahead, seen = [start], {start}
+    while ahead:
+        name = ahead.pop()
+        if name == goal:
+            return True
+        objective = names.get((service, name))
+        parts = objective.indicator.parts if objective and isinstance(objective.indicator, Composite) else {}
+        ahead.extend(part for part in parts if part not in seen)
+        seen.update(parts)
+    return False
+
+
+def _prometheus(entry: Entry) -> Prometheus:
+    usual = Prometheus()
+    found = Prometheus(
+        scrape_interval=entry.span("scrape_interval") or usual.scrape_interval,
+        interval=entry.span("interval") or usual.interval,
+        retention=entry.span("retention"),
+        matchers=entry.labels("matchers"),
+    )
+    entry.done()
+    return found
+
+
+def _prometheus_data(prometheus: Prometheus) -> dict[str, Any]:
+    usual, text = Prometheus(), quantity.duration_text
+    scraped, evaluated, kept = prometheus.scrape_interval, prometheus.interval, prometheus.retention
+    return data_of(
+        scrape_interval=None if scraped == usual.scrape_interval else text(scraped),
+        interval=None if evaluated == usual.interval else text(evaluated),
+        retention=None if kept is None else text(kept),
+        matchers=dict(prometheus.matchers),
+    )
+
+
+def _document(run: Sequence[Objective], prometheus: Prometheus, foreign: Mapping[str, Any]) -> dict[str, Any]:
     """One document: what its objectives have in common stands at its top."""
-    defaults, named = defaults_of(run), shared_slis(run)
+    shared, named = shared_data(run), shared_slis(run)
     head = data_of(
         version=VERSION,
-        **defaults_data(defaults),
+        **shared,
         prometheus=_prometheus_data(prometheus),
         slis={sli.name: sli_data(sli) for sli in named},
     )
-    slos = [objective_data(objective, defaults, named) for objective in run]
+    slos = [objective_data(objective, shared, named) for objective in run]
     return head | {"slos": slos} | data_of(foreign=dict(foreign))

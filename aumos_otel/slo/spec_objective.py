@@ -91,34 +91,33 @@ def read_objective(entry: Entry, defaults: Defaults, named: Mapping[str, Sli], p
     return objective if len(entry.findings.problems) == known else None
 
 
-def defaults_of(objectives: Sequence[Objective]) -> Defaults:
-    """What most objectives of a service have in common; of labels and annotations, what all of them have."""
+def shared_data(objectives: Sequence[Objective]) -> dict[str, Any]:
+    """The top of a document, which `read_defaults` reads: what most objectives have, of texts what all of them have."""
+    if not objectives:
+        return {}
     owners = [objective.owner for objective in objectives]
-    return Defaults(
-        service=objectives[0].service if objectives else "",
+    window = _commonest([objective.window for objective in objectives])
+    policy = _commonest([objective.policy for objective in objectives])
+    return data_of(
+        service=objectives[0].service,
         # An objective cannot say that it has no owner.
-        owner=_commonest(owners, "") if all(owners) else "",
-        window=_commonest([objective.window for objective in objectives], THIRTY_DAYS),
-        policy=_commonest([objective.policy for objective in objectives], SRE_WORKBOOK),
+        owner=_commonest(owners) if all(owners) else "",
+        window=None if window == THIRTY_DAYS else window_data(window),
+        burn_policy=None if policy == SRE_WORKBOOK else policy_data(policy),
         labels=_in_all([objective.labels for objective in objectives]),
         annotations=_in_all([objective.annotations for objective in objectives]),
     )
 
 
-def defaults_data(defaults: Defaults) -> dict[str, Any]:
-    """What `read_defaults` reads as the same."""
-    return data_of(
-        service=defaults.service,
-        owner=defaults.owner,
-        window=None if defaults.window == THIRTY_DAYS else window_data(defaults.window),
-        burn_policy=None if defaults.policy == SRE_WORKBOOK else policy_data(defaults.policy),
-        labels=dict(defaults.labels),
-        annotations=dict(defaults.annotations),
-    )
-
-
-def objective_data(objective: Objective, defaults: Defaults, named: Sequence[Sli]) -> dict[str, Any]:
-    """What `read_objective` reads as the objective, under ``defaults`` and with the SLIs that are ``named``."""
+def objective_data(objective: Objective, shared: Mapping[str, Any], named: Sequence[Sli]) -> dict[str, Any]:
+    """What `read_objective` reads as the objective, under a top of ``shared`` data and with the SLIs ``named`` there."""
+    own = {
+        "window": window_data(objective.window),
+        "burn_policy": policy_data(objective.policy),
+        "owner": objective.owner,
+    }
+    usual = {"window": window_data(THIRTY_DAYS), "burn_policy": policy_data(SRE_WORKBOOK), "owner": ""} | dict(shared)
+    texts = {"labels": objective.labels, "annotations": objective.annotations}
     gate = objective.gate
     return data_of(
         name=objective.name,
@@ -126,29 +125,31 @@ def objective_data(objective: Objective, defaults: Defaults, named: Sequence[Sli
         description=objective.description,
         target=quantity.percent_text(objective.target),
         sli=indicator_data(objective.indicator, objective.name, named),
-        window=None if objective.window == defaults.window else window_data(objective.window),
         budgeting=None if objective.budgeting == OCCURRENCES else budgeting_data(objective.budgeting),
-        burn_policy=None if objective.policy == defaults.policy else policy_data(objective.policy),
-        owner=None if objective.owner == defaults.owner else objective.owner,
+        **{key: value for key, value in own.items() if value != usual[key]},
         runbook=objective.runbook,
         group_by=list(objective.group_by),
         min_bad_events=gate.bad_events if gate else None,
         confidence=quantity.percent_text(gate.confidence) if gate and gate.confidence is not None else None,
-        labels={key: text for key, text in objective.labels.items() if defaults.labels.get(key) != text},
-        annotations={key: text for key, text in objective.annotations.items() if defaults.annotations.get(key) != text},
+        **{key: _without(found, shared.get(key, {})) for key, found in texts.items()},
         alerting=_alerting_data(objective.alerting),
         foreign=dict(objective.foreign),
     )
 
 
-def _commonest(values: Sequence[Value], otherwise: Value) -> Value:
+def _commonest(values: Sequence[Value]) -> Value:
     """The value that is there most often; of two such, the first."""
-    return max(values, key=values.count, default=otherwise)
+    return max(values, key=values.count)
 
 
 def _in_all(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    first, *others = mappings or [{}]
-    return {key: text for key, text in first.items() if all(other.get(key) == text for other in others)}
+    """The entries that all mappings have."""
+    return {key: text for key, text in mappings[0].items() if all(other.get(key) == text for other in mappings)}
+
+
+def _without(texts: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]:
+    """The entries that are not ``said`` already."""
+    return {key: text for key, text in texts.items() if said.get(key) != text}
 
 
 def _gate(entry: Entry) -> Gate | None:

@@ -167,6 +167,18 @@ def test_a_predicate_that_fails_costs_its_own_sli_the_event() -> None:
     assert guard.swallowed()["processors.sli.broken"] == before + 1
 
 
+def test_a_span_without_a_usable_context() -> None:
+    """Its events count, for all of its SLIs; only the trace behind them is not known."""
+    counter = SliCounter([PythonSli("first"), PythonSli("last")])
+    context: Any = SimpleNamespace(trace_flags=None)
+    before = guard.swallowed().get("processors.sli.first", 0)
+
+    SliProcessor(counter).on_end(ReadableSpan("odd", context, resource=Resource.get_empty()))
+
+    assert counter.counts() == {"first": (1, 1), "last": (1, 1)}
+    assert guard.swallowed()["processors.sli.first"] == before + 1
+
+
 def test_a_span_that_cannot_be_read() -> None:
     """A span whose parts raise is counted as a failure of ours and harms nobody."""
 
@@ -250,7 +262,7 @@ def test_tenants() -> None:
     end(provider, tenant="acme", error=True)
     end(provider, tenant="")
     SliProcessor(counter).on_end(
-        ReadableSpan("odd", resource=Resource.get_empty(), attributes={"aumos.tenant.id": ["a"]})  # type: ignore[dict-item]
+        ReadableSpan("odd", resource=Resource.get_empty(), attributes={"aumos.tenant.id": ["a"]})  # type: ignore[dict-item]  # that is what is tested
     )
 
     assert counter.read().series == {(0, None): (2, 2), (0, "acme"): (2, 1)}

@@ -1,6 +1,6 @@
 """SLI counters are exact: under sampling, from many threads, and over forks.
 
-AUMOS_TEST_SPANS says how many spans there are (80 000 by default; `nox -s faults` sets a million).
+AUMOS_TEST_SPANS says how many spans there are (80 000 by default; a million take about a minute).
 """
 
 from __future__ import annotations

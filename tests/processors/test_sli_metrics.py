@@ -125,7 +125,7 @@ def test_both_counters_tell_of_one_moment() -> None:
     meters = MeterProvider([reader], shutdown_on_exit=False)
     provider = counting(counter)
     read = counter.read
-    counter.read = lambda: (read(), end(provider))[0]  # type: ignore[method-assign]
+    counter.read = lambda: (read(), end(provider))[0]  # type: ignore[method-assign]  # an event after each reading
     observe(meters, counter)
 
     for _ in range(3):

@@ -302,6 +302,28 @@ def test_a_composite_is_its_parts_and_their_weighted_mean():
     assert objectives["journey-click"].indicator == Threshold("click_delay_seconds", "lt", Decimal(1))
 
 
+def test_objectives_that_are_shown_alike_are_numbered():
+    """Objectives of a document that are shown alike, or not at all, are told apart by their number."""
+    text = text_of().replace(
+        "[{target: 0.99}]", "[{target: 0.9, displayName: A}, {target: 0.8, displayName: A}, {target: 0.7}]"
+    )
+    assert [one.name for one in formats.read(text).objectives] == ["found-1", "found-2", "found-3"]
+
+
+@pytest.mark.parametrize("target", ["0.99999999999999999999999", "1E-400"])
+def test_a_target_that_no_float_holds_is_exact(target):
+    """A target of more digits than a number of YAML keeps is equal after it went through OpenSLO."""
+    mine = Definitions(objectives=(replace(read(), target=Decimal(target)),))
+    assert formats.read(openslo.write(mine)).objectives[0].target == Decimal(target)
+
+
+@pytest.mark.parametrize(("label", "expected"), [("a.b", "a_b"), ("1a", "_1a"), ("__a", "_a"), ("a", "a")])
+def test_labels_are_called_as_prometheus_wants(label, expected):
+    """A label with characters that Prometheus does not take gets others in their place."""
+    text = text_of().replace("{name: found}", f"{{name: found, labels: {{{label}: x}}}}")
+    assert formats.read(text).objectives[0].labels == {expected: "x"}
+
+
 def test_another_data_source_is_kept_but_is_elsewhere():
     """A data source that is not Prometheus gives an indicator that names it and says what would do."""
     objectives = {one.name: one for one in formats.read((FOLDER / "every-indicator.yaml").read_text()).objectives}
