@@ -206,7 +206,12 @@ def faults(session: nox.Session) -> None:
         "AUMOS_TEST_BATCHES": "200",
     }
     session.env.update({name: os.environ.get(name, number) for name, number in many.items()})
-    places = ("tests/faults", "tests/spool/test_processes.py", "tests/test_forks.py")
+    places = (
+        "tests/faults",
+        "tests/spool/test_processes.py",
+        "tests/test_forks.py",
+        "tests/processors/test_sli_exact.py",
+    )
     tool(session, "pytest", "-m", "", "--timeout=1800", "--capture=no", *(session.posargs or places))
 
 

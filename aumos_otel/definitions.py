@@ -11,18 +11,18 @@ from aumos_otel.errors import ObjectiveError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aumos_otel.slo.objective import Definitions
+    from aumos_otel.slo.formats import Imported
 
 
-def load(paths: Iterable[str | Path]) -> list[Definitions]:
-    """What each of the files defines.
+def load(paths: Iterable[str | Path]) -> list[Imported]:
+    """What each of the files defines, and what of it has no meaning here.
 
     Raises:
         ObjectiveError: one cannot be read or used, or two define the same objective; all problems are named.
     """
     files = [Path(path) for path in paths]
     loaded = [load_file(path) for path in files]
-    taken = Counter((each.service, each.name) for definitions in loaded for each in definitions.objectives)
+    taken = Counter((each.service, each.name) for found in loaded for each in found.definitions.objectives)
     twice = [f"{service}/{name}" for (service, name), count in taken.items() if count > 1]
     if twice:
         raise ObjectiveError(
@@ -32,13 +32,12 @@ def load(paths: Iterable[str | Path]) -> list[Definitions]:
     return loaded
 
 
-def load_file(path: Path) -> Definitions:
+def load_file(path: Path) -> Imported:
     """What one file defines; what it refers to is looked for beside it.
 
     Raises:
         ObjectiveError: it cannot be read or used.
     """
-
     from aumos_otel.slo import formats  # noqa: PLC0415 - a process without files of objectives needs no parser
 
     def beside(name: str) -> str:
@@ -49,4 +48,4 @@ def load_file(path: Path) -> Definitions:
     except (OSError, UnicodeDecodeError) as error:
         seen = error.strerror if isinstance(error, OSError) else str(error)
         raise ObjectiveError(str(path), [f"{path}: got {seen}, expected a readable text file"]) from None
-    return formats.read(text, str(path), read=beside)
+    return formats.examine(text, str(path), beside)

@@ -43,13 +43,18 @@ class Objectives:
 
     def __init__(self, plan: Plan, instance: Callable[[], str]) -> None:
         self._options = options = plan.slos
-        loaded: list[Definitions] = definitions.load(options.files)
+        loaded: list[Definitions] = []
+        for found in definitions.load(options.files):
+            loaded.append(found.definitions)
+            plan.warnings.extend(map(str, found.remarks))
         if options.definitions is not None:
             loaded.append(options.definitions)
         self.objectives: tuple[Objective, ...] = tuple(each for defined in loaded for each in defined.objectives)
         exemplars = plan.environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() != _EXEMPLARS_OFF
         # Made before the watch: in a forked child the counts begin anew first.
-        self.counter = SliCounter((sli for defined in loaded for sli in defined.slis()), exemplars=exemplars)
+        slis = (sli for defined in loaded for sli in defined.slis())
+        bound = {} if plan.metrics is None else {"most_series": plan.metrics.cardinality_limit}
+        self.counter = SliCounter(slis, exemplars=exemplars, **bound)
         self._unsubscribe = indicators.subscribe(self.counter.add)
         self._outlets: Sequence[Outlet] = ()
         self.told: Callable[[], Mapping[str, int]] = dict

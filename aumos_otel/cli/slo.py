@@ -200,10 +200,14 @@ def token() -> str | None:
 
 
 def load(files: tuple[str, ...]) -> list[tuple[str, Definitions]]:
-    """Each file with what it defines."""
+    """Each file with what it defines; what of it has no meaning here is noted on stderr."""
     from aumos_otel import definitions
 
-    return list(zip(files, definitions.load(files), strict=True))
+    loaded = definitions.load(files)
+    for found in loaded:
+        for remark in found.remarks:
+            click.echo(f"note: {remark}", err=True)
+    return [(path, found.definitions) for path, found in zip(files, loaded, strict=True)]
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:

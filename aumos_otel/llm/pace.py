@@ -7,6 +7,7 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel.llm import metrics
+from aumos_otel.semconv import attributes as attr
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -45,6 +46,15 @@ class Pace:
     def to_first_chunk(self) -> float | None:
         """Seconds from the start to the first chunk."""
         return None if self._first is None else (self._first - self._started) / _SECOND
+
+    def measured(self) -> Bag:
+        """What the span says of it: seconds to the first chunk, and the mean between two after it."""
+        told: Bag = {}
+        if self.to_first_chunk is not None:
+            told[attr.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self.to_first_chunk
+        if self._gaps:
+            told[attr.AUMOS_LLM_TIME_PER_OUTPUT_CHUNK] = sum(self._gaps) / len(self._gaps)
+        return told
 
     def until(self, end: int) -> float:
         """Seconds from the start to a `time.perf_counter_ns`."""

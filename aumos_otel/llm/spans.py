@@ -268,9 +268,8 @@ class Call:
             told[attr.AUMOS_LLM_OUTCOME] = outcome
         if self._failed_with is not None:
             told[attr.ERROR_TYPE] = self._failed_with[1]
-        if self._pace.to_first_chunk is not None:
-            told[attr.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._pace.to_first_chunk
         self._bag.update(told)
+        told.update(self._pace.measured())
         if self.family is not None:
             told.update(self._settle())
         if not self._account.delegated:

@@ -36,10 +36,6 @@ MODEL_OPERATIONS: Final = frozenset(
         names.GEN_AI_OPERATION_NAME_EMBEDDINGS,
     }
 )
-# Names before the stable HTTP conventions, which many instrumentors still send by default.
-_OLD_HTTP_METHOD: Final = "http.method"
-_OLD_HTTP_STATUS: Final = "http.status_code"
-
 _SERVER_KIND: Final = 2
 _CLIENT_KIND: Final = 3
 STATUS_ERROR: Final = 2
@@ -169,7 +165,7 @@ def _span(span: Any, service: str) -> tuple[Any, ...]:
     get = attributes.get
     operation = get(names.GEN_AI_OPERATION_NAME)
     model = get(names.GEN_AI_RESPONSE_MODEL) or get(names.GEN_AI_REQUEST_MODEL)
-    status = _integer(get(names.HTTP_RESPONSE_STATUS_CODE, get(_OLD_HTTP_STATUS)))
+    status = _integer(get(names.HTTP_RESPONSE_STATUS_CODE, get(names.HTTP_STATUS_CODE)))
     return (
         trace_id.hex(),
         span_id.hex(),
@@ -206,7 +202,7 @@ def _thing(kind: int, operation: Any, attributes: dict[str, Any]) -> str:
         return "agent"
     if kind == _SERVER_KIND:
         return "server"
-    if kind == _CLIENT_KIND and (names.HTTP_REQUEST_METHOD in attributes or _OLD_HTTP_METHOD in attributes):
+    if kind == _CLIENT_KIND and (names.HTTP_REQUEST_METHOD in attributes or names.HTTP_METHOD in attributes):
         return "http"
     return "other"
 

@@ -138,7 +138,7 @@ class BurnBoost(Sampler):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, parent.trace_state) if follows else result
         if self._threshold is None and result.decision is Decision.RECORD_AND_SAMPLE:
             return result
-        if not _concerns(burning, name, kind, attributes or {}):
+        if not _concerns(burning, kind, attributes or {}):
             return result
         boosted = self._limit.should_sample(parent_context, trace_id, name, kind, attributes)
         if boosted.decision is not Decision.RECORD_AND_SAMPLE:
@@ -161,6 +161,7 @@ class BurnBoost(Sampler):
         return f"BurnBoost{{{self._limit.get_description()},{self._inner.get_description()}}}"
 
 
-def _concerns(burning: tuple[Sli, ...], name: str, kind: Any, attributes: Mapping[str, Any]) -> bool:
+def _concerns(burning: tuple[Sli, ...], kind: Any, attributes: Mapping[str, Any]) -> bool:
+    """Whether the span may be an event of one of them; its name may change until it ends."""
     word = _KINDS.get(kind, "internal")
-    return any(sli.may_match(word, name, None, attributes) for sli in burning)
+    return any(sli.may_match(word, None, None, attributes) for sli in burning)

@@ -154,7 +154,8 @@ class ExhaustiveSampler(Sampler):
         """Decide on a new span."""
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, *args, **kwargs)
         if result.decision is Decision.DROP and self._wanted():
-            return SamplingResult(Decision.RECORD_ONLY, result.attributes or attributes, result.trace_state)
+            known = {**(attributes or {}), **(result.attributes or {})}
+            return SamplingResult(Decision.RECORD_ONLY, known, result.trace_state)
         return result
 
     def get_description(self) -> str:

@@ -410,8 +410,29 @@ OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
 OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 """Fingerprint of the backend."""
 
+HTTP_METHOD: Final = "http.method"
+"""Method of a request, before version 1.21."""
+
+HTTP_STATUS_CODE: Final = "http.status_code"
+"""Status of a response, before version 1.21."""
+
+RPC_SYSTEM_NAME: Final = "rpc.system.name"
+"""System of a remote call, e.g. grpc."""
+
+RPC_SYSTEM: Final = "rpc.system"
+"""System of a remote call; older spelling."""
+
+RPC_RESPONSE_STATUS_CODE: Final = "rpc.response.status_code"
+"""Status of a remote call."""
+
+RPC_GRPC_STATUS_CODE: Final = "rpc.grpc.status_code"
+"""Status of a gRPC call; older spelling."""
+
 AUMOS_LLM_PRICE_VERSION: Final = "aumos.llm.price.version"
 """Date of the price table that the cost comes from."""
+
+AUMOS_LLM_TIME_PER_OUTPUT_CHUNK: Final = "aumos.llm.time_per_output_chunk"
+"""Mean seconds between two chunks after the first."""
 
 AUMOS_LLM_OUTCOME: Final = "aumos.llm.outcome"
 """How a stream ended when it did not reach its end."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Digits before and behind the point of a number: as many as decimal arithmetic keeps.
 _DIGITS: Final = 28
+#: Of a share: what it leaves, too, has to be exact.
+_SHARE_DIGITS: Final = 20
 _NUMBER: Final = re.compile(rf"-?\d{{1,{_DIGITS}}}(\.\d{{1,{_DIGITS}}})?([eE][-+]?\d{{1,2}})?")
 
 
@@ -83,10 +85,14 @@ class Entry(Node):
         if whole and not isinstance(value, bool) and str(value).strip() in ("100%", "1", "1.0"):
             return Decimal(1)
         try:
-            return canonical(quantity.ratio(value))
+            found = canonical(quantity.ratio(value))
         except ValueError as error:
             self.problem(key, str(error))
             return None
+        if found != round(found, _SHARE_DIGITS):
+            self.problem(key, f"a share of at most {_SHARE_DIGITS} digits behind the point")
+            return None
+        return found
 
     def span(self, key: str) -> int | None:
         """A duration of whole seconds."""

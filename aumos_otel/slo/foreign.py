@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.slo import quantity
-from aumos_otel.slo.objective import Objective
+from aumos_otel.slo.objective import Definitions, Objective
 from aumos_otel.slo.problem import Path, Problem
 
 if TYPE_CHECKING:
@@ -254,15 +254,15 @@ class Names:
         return name
 
 
-def merged(original: Any, changes: Any) -> Any:
-    """``original`` with everything that ``changes`` says; lists of the same length place by place."""
-    if isinstance(original, Mapping) and isinstance(changes, Mapping):
+def merged(before: Any, changes: Any) -> Any:
+    """``before`` with everything that ``changes`` says; lists of the same length place by place."""
+    if isinstance(before, Mapping) and isinstance(changes, Mapping):
         return {
-            **original,
-            **{key: merged(original[key], value) if key in original else value for key, value in changes.items()},
+            **before,
+            **{key: merged(before[key], value) if key in before else value for key, value in changes.items()},
         }
-    if isinstance(original, list) and isinstance(changes, list) and len(original) == len(changes):
-        return [merged(old, new) for old, new in zip(original, changes, strict=True)]
+    if isinstance(before, list) and isinstance(changes, list) and len(before) == len(changes):
+        return [merged(old, new) for old, new in zip(before, changes, strict=True)]
     return changes
 
 
@@ -279,7 +279,7 @@ def differences(wanted: Sequence[Objective], read: Sequence[Objective]) -> list[
 
 
 def written(
-    original: Any,
+    before: Any,
     objectives: Sequence[Objective],
     wanted: Sequence[Objective],
     anew: Any,
@@ -288,15 +288,15 @@ def written(
     """The document for objectives, and what of them it cannot say.
 
     Args:
-        original: the document that they were read from; None if they were not.
+        before: the document that they were read from; None if they were not.
         objectives: as they are, one at least.
         wanted: as near to that as the format comes in other words.
         anew: a document that says of them what the format has words for.
         read: the objectives of a document.
     """
     tries = [(anew, wanted)]
-    if original is not None:
-        tries = [(original, objectives), (merged(original, anew), wanted), *tries]
+    if before is not None:
+        tries = [(before, objectives), (merged(before, anew), wanted), *tries]
     missing: list[tuple[Objective, str]] = []
     for document, expected in tries:
         findings = Findings()
@@ -306,7 +306,35 @@ def written(
     return anew, missing or [(wanted[0], "name")]
 
 
+def refusals(missing: Iterable[tuple[Objective, str]], remedies: Mapping[str, str], words: str) -> list[str]:
+    """What to say about fields that a format cannot say: ``remedies`` tells by field what it can, ``words`` whose it is."""
+    return [
+        f"{objective.service}/{objective.name}: "
+        f"{Problem((name,), _shown(objective, name), remedies.get(name, f'what {words} has a word for'))}"
+        for objective, name in missing
+    ]
+
+
+def _shown(objective: Objective, name: str) -> object:
+    value = getattr(objective, name)
+    if name == "policy":
+        return objective.policy.name
+    return type(value).__name__ if name in {"indicator", "budgeting"} else value
+
+
 def runs(objectives: Sequence[Objective], format_name: str) -> Iterator[tuple[Any, list[Objective]]]:
     """Objectives of one service that were read from one document, with that document; None if they were not read."""
-    for (document, _), run in groupby(objectives, lambda one: (one.foreign.get(format_name), one.service)):
+    for (document, _), run in groupby(objectives, lambda one: (original(one, format_name), one.service)):
         yield document, list(run)
+
+
+def original(objective: Objective, format_name: str) -> Mapping[str, Any] | None:
+    """The document of a format that the objective was read from; None if it was not, or says something else there."""
+    found = objective.foreign.get(format_name)
+    return found if isinstance(found, Mapping) else None
+
+
+def kept(definitions: Definitions, format_name: str) -> list[Mapping[str, Any]]:
+    """What of a format defines no objective; nothing if something else than a list of mappings is there."""
+    found = definitions.foreign.get(format_name)
+    return found if isinstance(found, list) and all(isinstance(one, Mapping) for one in found) else []

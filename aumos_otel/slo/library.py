@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 Data = dict[str, Any]
 
-# registry: the conventions before 1.21, and those of RPC, which we read and never write
-_OLD_HTTP_METHOD: Final = "http.method"
-_OLD_HTTP_STATUS: Final = "http.status_code"
-_RPC_SYSTEM: Final = ("rpc.system.name", "rpc.system")
-_RPC_STATUS: Final = "rpc.response.status_code"
-_OLD_RPC_STATUS: Final = "rpc.grpc.status_code"
-# registry: the mean of the times between two chunks, in seconds
-_TIME_PER_OUTPUT_CHUNK: Final = "aumos.llm.time_per_output_chunk"
-
+_RPC_SYSTEM: Final = (attr.RPC_SYSTEM_NAME, attr.RPC_SYSTEM)
 #: What a server is to blame for, by the semantic conventions for gRPC; names and numbers of the codes.
 _GRPC_FAULTS: Final = {
     "UNKNOWN": 2,
@@ -106,14 +98,14 @@ _NO_ERROR: Final = {"not": {"status": "error"}}
 
 _HTTP: Final = {
     "kind": "server",
-    "any": [{attr.HTTP_REQUEST_METHOD: {"exists": True}}, {_OLD_HTTP_METHOD: {"exists": True}}],
+    "any": [{attr.HTTP_REQUEST_METHOD: {"exists": True}}, {attr.HTTP_METHOD: {"exists": True}}],
 }
 _HTTP_WELL: Final = {
     "not": {
         "any": [
             {attr.HTTP_RESPONSE_STATUS_CODE: {"gte": 500}},
-            {_OLD_HTTP_STATUS: {"gte": 500}},
-            {"status": "error", **_missing(attr.HTTP_RESPONSE_STATUS_CODE, _OLD_HTTP_STATUS)},
+            {attr.HTTP_STATUS_CODE: {"gte": 500}},
+            {"status": "error", **_missing(attr.HTTP_RESPONSE_STATUS_CODE, attr.HTTP_STATUS_CODE)},
         ]
     }
 }
@@ -121,9 +113,9 @@ _GRPC: Final = {"kind": "server", "any": [{key: "grpc"} for key in _RPC_SYSTEM]}
 _GRPC_WELL: Final = {
     "not": {
         "any": [
-            {_RPC_STATUS: {"in": list(_GRPC_FAULTS)}},
-            {_OLD_RPC_STATUS: {"in": list(_GRPC_FAULTS.values())}},
-            {"status": "error", **_missing(_RPC_STATUS, _OLD_RPC_STATUS)},
+            {attr.RPC_RESPONSE_STATUS_CODE: {"in": list(_GRPC_FAULTS)}},
+            {attr.RPC_GRPC_STATUS_CODE: {"in": list(_GRPC_FAULTS.values())}},
+            {"status": "error", **_missing(attr.RPC_RESPONSE_STATUS_CODE, attr.RPC_GRPC_STATUS_CODE)},
         ]
     }
 }
@@ -171,8 +163,8 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = {
     ),
     "llm.time_per_output_chunk": BuiltIn(
         "Streamed answers whose chunks after the first came, on average, in time.",
-        {**_GENERATION, _TIME_PER_OUTPUT_CHUNK: {"exists": True}},
-        lambda threshold: {_TIME_PER_OUTPUT_CHUNK: {"lte": float(threshold)}},
+        {**_GENERATION, attr.AUMOS_LLM_TIME_PER_OUTPUT_CHUNK: {"exists": True}},
+        lambda threshold: {attr.AUMOS_LLM_TIME_PER_OUTPUT_CHUNK: {"lte": float(threshold)}},
         _DURATION,
     ),
     "llm.tool_success": BuiltIn(

@@ -7,7 +7,7 @@ What OpenSLO has no word for stands in an annotation, and in metric and data sou
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import document, foreign, openslo_alert, openslo_library, openslo_sli, openslo_slo, spec
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from aumos_otel.slo.foreign import Names
     from aumos_otel.slo.objective import Objective
+
+#: The keys of what is kept of a document that defines no objective.
+_PLACED: Final = {"before", "document"}
 
 
 def definitions(documents: Sequence[Node], findings: Findings) -> Definitions:
@@ -68,8 +71,8 @@ def write(definitions: Definitions) -> str:
 
 def documents(definitions: Definitions) -> list[dict[str, Any]]:
     """The documents of `write` as plain data."""
-    kept = list(definitions.foreign.get(FORMAT, ()))
-    library = Library([Node(one["document"], (), Findings()) for one in kept])
+    kept = [(one["before"], one["document"]) for one in foreign.kept(definitions, FORMAT) if one.keys() >= _PLACED]
+    library = Library([Node(one, (), Findings()) for _, one in kept])
     placed: list[tuple[int, dict[str, Any]]] = []
     count = 0
     for original, run in foreign.runs(definitions.objectives, FORMAT):
@@ -78,9 +81,8 @@ def documents(definitions: Definitions) -> list[dict[str, Any]]:
     others = {name: value for name, value in definitions.foreign.items() if name != FORMAT}
     about = Definitions(objectives=(), prometheus=definitions.prometheus, foreign=others)
     whole = [] if about == Definitions(objectives=()) else [whole_data(about)]
-    before = [(one["before"], one["document"]) for one in kept]
     # Sorting keeps the order of what has the same place: a document that stood before an SLO stays before it.
-    return [*whole, *(one for _, one in sorted([*before, *placed], key=lambda pair: pair[0]))]
+    return [*whole, *(one for _, one in sorted([*kept, *placed], key=lambda pair: pair[0]))]
 
 
 def _check(one: Node, library: Library) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Scrapes that a window must hold: of fewer, one that fails makes a gap.
 SCRAPES: Final = 4
-#: Periods that differ by less are the same for the factors of a policy: a month is one of 28 to 31 days.
+#: Periods, and burn rates, that differ by less are the same: a month is one of 28 to 31 days.
 _SAME: Final = 0.1
 #: Factors that differ by less, relatively, are the same written with fewer digits.
 _ROUNDED: Final = 0.05
@@ -95,7 +95,11 @@ def _reach(objective: Objective) -> Iterator[Finding]:
 
 def _blind(objective: Objective) -> Iterator[Finding]:
     band = blind_band(objective)
-    if band is None or all(_needed(tier) > 1 / objective.budget for tier in objective.burn_policy.tiers):
+    if (
+        band is None
+        or band[1] < 1 + _SAME
+        or all(_needed(tier) > 1 / objective.budget for tier in objective.burn_policy.tiers)
+    ):
         return
     budget, seconds = float(objective.budget), objective.window.seconds
     text = (

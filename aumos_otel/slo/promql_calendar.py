@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aumos_otel.slo.window import Calendar
 
 _DAY: Final = 86_400
@@ -86,18 +85,18 @@ def _identity(window: Calendar, moment: str) -> str:
 
 def _local(window: Calendar, moment: str) -> str:
     """What the clock of the zone shows, in seconds since 1970."""
-    zone = ZoneInfo(window.time_zone)
-    offset = _offset(zone, _FROM)
-    changes = "".join(
-        f" {'+' if step > 0 else '-'} {abs(step)} * ({moment} >= bool {at})" for at, step in _changes(zone)
-    )
+    offset, changes = _clock(window.time_zone)
     if not offset and not changes:
         return moment
-    return f"({moment} {'+' if offset >= 0 else '-'} {abs(offset)}{changes})"
+    moved = "".join(f" {'+' if step > 0 else '-'} {abs(step)} * ({moment} >= bool {at})" for at, step in changes)
+    return f"({moment} {'+' if offset >= 0 else '-'} {abs(offset)}{moved})"
 
 
-def _changes(zone: ZoneInfo) -> Iterator[tuple[int, int]]:
-    """When its clocks are changed, Unix seconds, and by how many seconds."""
+@lru_cache(maxsize=64)
+def _clock(time_zone: str) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The offset of the zone at first, and when it changes (Unix seconds) by how many seconds."""
+    zone = ZoneInfo(time_zone)
+    changes = []
     day = _FROM
     while day < _UNTIL:
         following = day + timedelta(days=1)
@@ -107,8 +106,9 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[int, int]]:
             while late - early > timedelta(seconds=1):
                 middle = early + timedelta(seconds=int((late - early).total_seconds()) // 2)
                 early, late = (middle, late) if _offset(zone, middle) == _offset(zone, day) else (early, middle)
-            yield int(late.timestamp()), step
+            changes.append((int(late.timestamp()), step))
         day = following
+    return _offset(zone, _FROM), tuple(changes)
 
 
 def _offset(zone: ZoneInfo, moment: datetime) -> int:

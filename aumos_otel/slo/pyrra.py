@@ -266,7 +266,7 @@ def write(definitions: Definitions) -> str:
     """
     names, documents, problems = foreign.Names(Findings()), [], []
     for one in definitions.objectives:
-        original, wanted = one.foreign.get(FORMAT), _fitted(one)
+        original, wanted = foreign.original(one, FORMAT), _fitted(one)
 
         def read(tried: Mapping[str, Any], findings: Findings) -> list[Objective]:
             again = objective(Node(tried, (), findings), names.copy(findings))
@@ -275,11 +275,7 @@ def write(definitions: Definitions) -> str:
         found, missing = foreign.written(original, [one], [wanted], _anew(wanted, original), read)
         objective(Node(found, (), Findings()), names)
         documents.append(found)
-        problems += [
-            f"{one.service}/{one.name}: {name}: got {getattr(fitted, name)!r}, "
-            f"expected {_REMEDIES.get(name, 'what the resource of Pyrra has a word for')}"
-            for fitted, name in missing
-        ]
+        problems += foreign.refusals(missing, _REMEDIES, "the resource of Pyrra")
     if problems:
         raise ObjectiveError("export to Pyrra", problems)
     return document.write(documents)
@@ -323,10 +319,11 @@ def _readable(indicator: Indicator) -> Indicator:
 
 def _anew(one: Objective, original: Mapping[str, Any] | None) -> dict[str, Any]:
     labels = {_PREFIX + name: text for name, text in one.labels.items()}
-    if original is None or original.get("metadata", {}).get("namespace") != one.service:
+    metadata = original.get("metadata") if original else None
+    if not isinstance(metadata, dict) or metadata.get("namespace") != one.service:
         labels[_SERVICE] = one.service
     alerting = one.alerting
-    metadata = {
+    said_metadata = {
         "name": one.name,
         "labels": labels,
         "annotations": {_PREFIX + name: text for name, text in alerting.annotations.items()},
@@ -353,7 +350,7 @@ def _anew(one: Objective, original: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": data_of(**metadata),
+        "metadata": data_of(**said_metadata),
         "spec": data_of(**spec),
     }
 

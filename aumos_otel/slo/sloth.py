@@ -24,8 +24,8 @@ FORMAT: Final = "sloth"
 VERSION: Final = "prometheus/v1"
 API_VERSION: Final = "sloth.slok.dev/v1"
 
-_SPEC: Final = "PrometheusServiceLevel"
-_WINDOWS: Final = "AlertWindows"
+RESOURCE: Final = "PrometheusServiceLevel"
+WINDOWS: Final = "AlertWindows"
 RUNBOOKS: Final = ("runbook_url", "runbook")
 #: The tiers of alert windows, most urgent first.
 _SPEEDS: Final[tuple[tuple[Severity, str], ...]] = (
@@ -35,7 +35,7 @@ _SPEEDS: Final[tuple[tuple[Severity, str], ...]] = (
     ("ticket", "slow"),
 )
 #: What the resource calls the fields whose words the file joins by underscores.
-RESOURCE: Final = {
+RESOURCE_WORDS: Final = {
     "error_query": "errorQuery",
     "total_query": "totalQuery",
     "error_ratio_query": "errorRatioQuery",
@@ -43,12 +43,12 @@ RESOURCE: Final = {
     "ticket_alert": "ticketAlert",
     "slo_plugins": "sloPlugins",
 }
-FILE: Final = {name: name for name in RESOURCE}
+FILE_WORDS: Final = {name: name for name in RESOURCE_WORDS}
 
 
 def definitions(documents: Sequence[Node], findings: Findings) -> Definitions:
     """What documents of sloth define."""
-    windows = [document for document in documents if document.value.get("kind") == _WINDOWS]
+    windows = [document for document in documents if document.value.get("kind") == WINDOWS]
     found = policy(windows[0]) if windows else SLOTH_30D
     for other in windows[1:]:
         other.problem("kind", "one document of alert windows a stream: the files do not say which of them they mean")
@@ -106,11 +106,11 @@ def _tier(severity: Severity, node: Node, period: Decimal) -> list[Tier]:
 def objectives(document: Node, burn_policy: Policy, names: foreign.Names) -> list[Objective]:
     """The objectives of one specification."""
     resource = "version" not in document.value
-    words = RESOURCE if resource else FILE
+    words = RESOURCE_WORDS if resource else FILE_WORDS
     spec: Node | None = document
     if resource:
-        if document.text("kind", required=True) != _SPEC:
-            document.problem("kind", f"{_SPEC} or {_WINDOWS}")
+        if document.text("kind", required=True) != RESOURCE:
+            document.problem("kind", f"{RESOURCE} or {WINDOWS}")
             return []
         spec = document.node("spec", required=True)
         document.close("apiVersion", "metadata", "status")

@@ -36,7 +36,7 @@ def write(definitions: Definitions) -> str:
     Raises:
         ObjectiveError: it names each objective with what sloth's format cannot say of it.
     """
-    windows = list(definitions.foreign.get(sloth.FORMAT, ()))
+    windows = [one for one in foreign.kept(definitions, sloth.FORMAT) if one.get("kind") == sloth.WINDOWS]
     burn_policy = sloth.policy(Node(windows[0], (), Findings())) if windows else SLOTH_30D
     documents, problems = [*windows], []
     names = foreign.Names(Findings())
@@ -49,11 +49,7 @@ def write(definitions: Definitions) -> str:
         found, missing = foreign.written(original, run, wanted, _anew(wanted, original), read)
         sloth.objectives(Node(found, (), Findings()), burn_policy, names)
         documents.append(found)
-        problems += [
-            f"{objective.service}/{objective.name}: {name}: got {getattr(objective, name)!r}, "
-            f"expected {_REMEDIES.get(name, 'what the format of sloth has a word for')}"
-            for objective, name in missing
-        ]
+        problems += foreign.refusals(missing, _REMEDIES, "the format of sloth")
     if problems:
         raise ObjectiveError("export to sloth", problems)
     return document.write(documents)
@@ -125,8 +121,8 @@ def _template(query: Query) -> str:
 
 
 def _anew(run: Sequence[Objective], original: Mapping[str, Any] | None) -> dict[str, Any]:
-    resource = original is not None and "version" not in original
-    words = sloth.RESOURCE if resource else sloth.FILE
+    resource = original is not None and original.get("kind") == sloth.RESOURCE
+    words = sloth.RESOURCE_WORDS if resource else sloth.FILE_WORDS
     spec = {"service": run[0].service, "slos": [_slo(objective, words) for objective in run]}
     if resource and original is not None:
         return {**{key: original[key] for key in ("apiVersion", "kind", "metadata") if key in original}, "spec": spec}

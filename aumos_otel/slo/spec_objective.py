@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -139,7 +140,7 @@ def objective_data(objective: Objective, shared: Mapping[str, Any], named: Seque
 
 def _commonest(values: Sequence[Value]) -> Value:
     """The value that is there most often; of two such, the first."""
-    return max(values, key=values.count)
+    return Counter(values).most_common(1)[0][0]
 
 
 def _in_all(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -255,7 +255,7 @@ def test_spans_without_kind_and_attributes() -> None:
     boosted = Boost(watch, 1.0, 1e6).ratio(0.0)
 
     assert boosted.should_sample(None, 1, "work").decision is Decision.RECORD_AND_SAMPLE
-    assert asked == [("internal", "work", None, {})]
+    assert asked == [("internal", None, None, {})]
 
 
 def test_under_threads(clock: list[float]) -> None:

@@ -22,7 +22,7 @@ from aumos_otel.slo.indicator import (
     Threshold,
 )
 from aumos_otel.slo.objective import Alerting, Definitions, Gate, Notice, Objective, Prometheus
-from aumos_otel.slo.policy import BUILT_IN, SRE_WORKBOOK, Limit, Tier
+from aumos_otel.slo.policy import BUILT_IN, PYRRA, SLOTH_30D, SRE_WORKBOOK, Limit, Tier
 from aumos_otel.slo.window import OCCURRENCES, Calendar, RatioTimeslices, Rolling, Timeslices
 
 FOLDER = Path(__file__).parents[1] / "contract" / "formats" / "openslo"
@@ -363,6 +363,29 @@ def test_a_spoilt_annotation_is_a_problem(rest):
     )
     with pytest.raises(ObjectiveError, match="annotations"):
         formats.read(text)
+
+
+@pytest.mark.parametrize("nonsense", [3, "x", [], [3], {"a": 1}, [{"a": 1}]])
+@pytest.mark.parametrize("name", ["openslo", "sloth", "pyrra"])
+def test_nonsense_in_foreign_breaks_no_export(name, nonsense):
+    """What somebody writes by hand where documents of a format are kept does not get in the way of an export."""
+    gauge = Objective(
+        name="up",
+        service="web",
+        target=Decimal("0.9"),
+        indicator=Gauge("up"),
+        window=Rolling(28 * 86_400),
+        policy=PYRRA,
+    )
+    ratio = RawRatio(Query("x[{{.window}}]", "template"), "failure")
+    fits = {
+        "openslo": gauge,
+        "pyrra": gauge,
+        "sloth": replace(gauge, indicator=ratio, policy=SLOTH_30D, window=Rolling(30 * 86_400)),
+    }
+    mine = replace(fits[name], foreign={name: nonsense})
+    text = formats.write(Definitions(objectives=(mine,), foreign={name: nonsense}), name)
+    assert formats.read(text).objectives[0].name == "up"
 
 
 def text_of(good="hits_total", counter="true", window="[]", alerts="[]"):

@@ -2,11 +2,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
-from slo.definitions import definitions
+from hypothesis import strategies as st
+from slo.definitions import definitions, scalars
 
 from aumos_otel.errors import ObjectiveError
 from aumos_otel.slo import library, spec
+from aumos_otel.slo.document import Documents
 from aumos_otel.slo.indicator import Counted, Gauge, Histogram, Query, Ratio, RawRatio, Spans, Threshold
 from aumos_otel.slo.objective import Gate, Notice
 from aumos_otel.slo.policy import AUMOS_SEED, SRE_WORKBOOK
@@ -54,6 +57,47 @@ def test_versions_survive_the_file(drawn):
     once = spec.parse(spec.write(drawn))
     twice = spec.parse(spec.write(once))
     assert [objective.version for objective in twice.objectives] == [objective.version for objective in once.objectives]
+
+
+def places(node, path=()):
+    """The paths of all nodes inside one."""
+    yield path
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from places(value, (*path, key))
+
+
+def exchanged(node, path, value):
+    """A copy of a node in which the one at the path is another."""
+    if not path:
+        return value
+    copy = node.copy()
+    copy[path[0]] = exchanged(node[path[0]], path[1:], value)
+    return copy
+
+
+EVERYTHING = yaml.safe_load(next(path for path in FILES if path.stem == "everything").read_text())
+
+
+@given(
+    st.sampled_from(list(places(EVERYTHING))),
+    st.one_of(
+        scalars, st.sampled_from([None, [], {}, [None], {"": None}, [[]], {"a": {}}, 0, -1, "1e999999", "0" * 99])
+    ),
+)
+@settings(deadline=None)
+def test_whatever_stands_in_a_file_is_read_or_refused(path, value):
+    """With any value in any place a file is read, and then written, or it is refused for something in that place."""
+    documents = Documents("f", (exchanged(EVERYTHING, path, value),), {})
+    try:
+        found = spec.from_data(documents)
+    except ObjectiveError as error:
+        problems_ = error.problems
+    else:
+        problems_ = ()
+        assert spec.parse(spec.write(found)) == found
+    for problem in problems_:
+        shared = problem.problem.path[: len(path)]
+        assert shared == path[: len(shared)] or "composite" in problem.problem.path or path[:1] == ("slis",)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
