@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,7 +109,7 @@ def compile_(
     from aumos_otel.rollout import desired
     from aumos_otel.slo import rulefile
 
-    loaded = [definitions for _, definitions in load(files)]
+    loaded = compilable(files)
     if form == "crd":
         documents = desired.resources(loaded, owner, names, namespace, _pairs(labels))
         contents = {f"{name}.yaml": content for name, content in documents.items()}
@@ -210,6 +211,24 @@ def load(files: tuple[str, ...]) -> list[tuple[str, Definitions]]:
     return [(path, found.definitions) for path, found in zip(files, loaded, strict=True)]
 
 
+def compilable(files: tuple[str, ...]) -> list[Definitions]:
+    """What the files define, without what is measured elsewhere, which is noted on stderr."""
+    from aumos_otel.slo.indicator import Elsewhere
+
+    found = []
+    for path, definitions in load(files):
+        kept = []
+        for objective in definitions.objectives:
+            if isinstance(objective.indicator, Elsewhere):
+                subject = f"{path}:{objective.line}: {objective.service}/{objective.name}"
+                system, remedy = objective.indicator.system, objective.indicator.remedy
+                click.echo(f"note: {subject} is left out: it is measured by {system}; {remedy}", err=True)
+            else:
+                kept.append(objective)
+        found.append(replace(definitions, objectives=tuple(kept)))
+    return found
+
+
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
     for text in texts:
@@ -230,7 +249,7 @@ def _changes(
         raise MissingExtraError("aumos-otel slo", extra="slo", module=str(error.name)) from None
     place, contents = desired.at(
         target,
-        [definitions for _, definitions in load(files)],
+        compilable(files),
         owner=owner,
         names=names,
         tenant=tenant,

@@ -34,10 +34,12 @@ def lint(
         edges: upper edges of the buckets of each histogram, by its name in Prometheus.
         traffic: events a minute of objectives, by service and name with a slash between, as far as it is known.
 
-    >>> from aumos_otel.slo import lint, spec
-    >>> text = '{"version": "aumos/v1", "service": "chat", "slos": [{"name": "up", "target": "50%", "sli": {"gauge": "up"}}]}'
-    >>> [finding.rule for finding in lint.lint(spec.parse(text)) if finding.grade == "error"]
-    ['unreachable']
+    >>> from aumos_otel.slo import spec
+    >>> from aumos_otel.slo.lint import lint
+    >>> slo = '{"name": "up", "target": "50%", "sli": {"gauge": "up"}, "burn_policy": "aumos-seed"}'
+    >>> found = lint(spec.parse('{"version": "aumos/v1", "service": "chat", "slos": [' + slo + ']}'))
+    >>> [finding.rule for finding in found]
+    ['never-fires']
     """
     found = [*_names(definitions)]
     for objective in definitions.objectives:

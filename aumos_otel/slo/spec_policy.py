@@ -15,7 +15,7 @@ from aumos_otel.slo.policy import BUILT_IN, DAYS_30, Policy, Severity, Tier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    #: Gives the text of a file that another one names; raises OSError.
+    #: Gives the text of a file that another one names; raises OSError or UnicodeDecodeError.
     Read = Callable[[str], str | bytes]
 
 _SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
@@ -76,8 +76,9 @@ def _of_file(holder: Entry, name: str, read: Read | None, elsewhere: list[object
         return None
     try:
         documents = document.load(read(name), name)
-    except OSError as error:
-        holder.problem("burn_policy", f"a file that can be read ({error.strerror})")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.reason
+        holder.problem("burn_policy", f"a file that can be read ({reason})")
         return None
     except ObjectiveError as error:
         elsewhere.extend(error.problems)

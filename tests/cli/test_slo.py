@@ -23,6 +23,7 @@ slos:
   - {name: first-token-fast, target: 99%, sli: llm.time_to_first_chunk, below: 1.28s, min_bad_events: 2}
 """
 BEGUN = 1_790_812_800
+FORMATS = Path(__file__).parents[1] / "contract" / "formats"
 
 
 @pytest.fixture
@@ -198,3 +199,44 @@ def test_formats_and_back(file: Path, tmp_path: Path) -> None:
     imported.write_text(run("import", other).output)
     assert run("compile", imported).output == run("compile", file).output
     assert run("import", file).exit_code == 0
+
+
+def test_what_is_measured_elsewhere_is_left_out(tmp_path: Path) -> None:
+    """The rest of the file is compiled, and a note says what is not and what to do about it."""
+    path = tmp_path / "sloth.yaml"
+    path.write_text("""
+version: prometheus/v1
+service: mail
+slos:
+  - {name: plugged, objective: 99, sli: {plugin: {id: example/x}}, alerting: {name: A}}
+  - name: sent
+    objective: 99.9
+    alerting: {name: B}
+    sli: {events: {error_query: 'sum(rate(e[{{.window}}]))', total_query: 'sum(rate(t[{{.window}}]))'}}
+""")
+
+    result = run("compile", path)
+
+    assert result.exit_code == 0
+    assert "mail/plugged is left out" in result.stderr
+    assert {group["name"] for group in yaml.safe_load(result.stdout)["groups"]} == {
+        *("aumos-slo-mail-sent", "aumos-slo-mail-sent-budget"),
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(FORMATS.glob("*/*.y*ml")) if path.parent.name != "rules"],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_files_of_every_format(path: Path, tmp_path: Path) -> None:
+    """Each is linted, compiled and written in our own form and OpenSLO, which compile to the same rules."""
+    compiled = run("compile", path)
+    assert compiled.exit_code == 0, compiled.output
+    assert run("lint", path).exit_code in {0, 1, 2}
+    for command in (("import",), ("export", "--format", "openslo")):
+        other = tmp_path / "other.yaml"
+        written = run(command[0], path, *command[1:])
+        assert written.exit_code == 0, written.output
+        other.write_text(written.stdout)
+        assert run("compile", other).stdout == compiled.stdout

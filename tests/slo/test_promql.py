@@ -29,10 +29,12 @@ RATIO = Ratio(total=Query('hits{job="x"}'), bad=Query('hits{job="x",code="500"}'
 
 
 def objective(indicator=RATIO, name="buy", **more):
+    """An objective of the service ``shop``."""
     return Objective(name=name, service="shop", target=Decimal("0.99"), indicator=indicator, **more)
 
 
 def events(indicator=RATIO, prometheus=Prometheus(), parts=(), part=None, **more):  # noqa: B008 - frozen
+    """The expressions of an objective called ``buy``."""
     wanted = objective(indicator, **more)
     return promql.events(wanted, Definitions(objectives=(wanted, *parts), prometheus=prometheus), part)
 
@@ -68,7 +70,7 @@ def test_each_counter_is_rated_before_it_is_summed():
 def test_bad_events_are_taken_from_the_total():
     """Without a bad series all is good; with more bad events than events nothing is, and never less."""
     found = events()
-    assert found.good == f"clamp_min(({found.total}) - ((sum(rate(hits{{job=\"x\",code=\"500\"}}[1m15s])) * 60) or ({found.total}) * 0), 0)"  # fmt: skip
+    assert found.good == f'clamp_min(({found.total}) - ((sum(rate(hits{{job="x",code="500"}}[1m15s])) * 60) or ({found.total}) * 0), 0)'  # fmt: skip
 
 
 @pytest.mark.parametrize(

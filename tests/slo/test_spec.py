@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -349,3 +350,32 @@ def test_an_sli_name_means_one_thing():
     assert problems(f"{HEAD}slos:\n{text}") == [
         "5: slos[1].sli: got 'tools', expected another name: an SLI that means something else has this one"
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        (),
+        ("prometheus",),
+        ("burn_policy",),
+        ("burn_policy", "tiers", 0),
+        ("slos", 0),
+        ("slos", 0, "alerting"),
+        ("slos", 0, "alerting", "page"),
+        ("slos", 2, "budgeting"),
+    ],
+    ids=str,
+)
+def test_each_key_is_used_by_the_contract_and_told_by_the_reference(path):
+    """Every key that is known stands in the golden file with everything, and in docs/reference/slo-yaml.md."""
+    node = EVERYTHING
+    for step in path:
+        node = node[step]
+    with pytest.raises(ObjectiveError) as caught:
+        spec.from_data(Documents("f", (exchanged(EVERYTHING, path, node | {"qqqqqq": 1}),), {}))
+    (problem,) = (problem.problem for problem in caught.value.problems)
+    known = set(problem.expected.removeprefix("one of ").split(", "))
+    reference = (Path(__file__).parents[2] / "docs" / "reference" / "slo-yaml.md").read_text()
+    golden = {step for place in places(EVERYTHING) for step in place if isinstance(step, str)}
+    assert {key for key in known if not re.search(rf"\b{key}\b", reference)} == set()
+    assert known <= golden
