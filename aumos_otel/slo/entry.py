@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 #: Digits before and behind the point of a number: as many as decimal arithmetic keeps.
 _DIGITS: Final = 28
-#: Of a share: what it leaves, too, has to be exact.
-_SHARE_DIGITS: Final = 20
 _NUMBER: Final = re.compile(rf"-?\d{{1,{_DIGITS}}}(\.\d{{1,{_DIGITS}}})?([eE][-+]?\d{{1,2}})?")
 
 
@@ -89,8 +87,8 @@ class Entry(Node):
         except ValueError as error:
             self.problem(key, str(error))
             return None
-        if found != round(found, _SHARE_DIGITS):
-            self.problem(key, f"a share of at most {_SHARE_DIGITS} digits behind the point")
+        if not 1 - found:
+            self.problem(key, f"a share of at most {_DIGITS - 1} digits, which leaves something to be bad")
             return None
         return found
 

@@ -77,7 +77,7 @@ def parse(text: str) -> Parsed:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        seen = text.splitlines()[line - 1].strip() if 0 < line <= text.count("\n") + 1 else "the end"
+        seen = "".join(text.splitlines()[line - 1 : line]).strip() or "the end"
         parsed.stop((len(parsed.documents),), line, seen, _advice(error))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
