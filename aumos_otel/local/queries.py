@@ -227,13 +227,13 @@ class Reader:
         """The latest traces that pass the filter, newest first."""
         where, values = _conditions(wanted or TraceFilter())
         inner = f"t.trace_id IN (SELECT trace_id FROM traces t WHERE {where} ORDER BY start_ns DESC LIMIT ?)"  # noqa: S608 - conditions of our own, values are bound
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             rows = connection.execute(_SUMMARY.format(where=inner), (*values, limit)).fetchall()
         return [_summary(row) for row in rows]
 
     def trace(self, trace_id: str) -> Trace | None:
         """One trace with its spans (at most `MAX_SPANS`) and logs; None if nothing of it has arrived."""
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             found = connection.execute(_SUMMARY.format(where="t.trace_id = ?"), (trace_id,)).fetchone()
             if found is None:
                 return None
@@ -257,12 +257,12 @@ class Reader:
             conditions.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in columns) + ")")
             values += [_like(wanted.text)] * len(columns)
         sql = f"{_LOG} WHERE {' AND '.join(conditions)} ORDER BY l.time_ns DESC, l.seq DESC LIMIT ?"
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             return [_log(row) for row in connection.execute(sql, (*values, limit))]
 
     def metrics(self, *, text: str = "") -> list[Metric]:
         """All metrics by name, each with the latest points of its most recent series."""
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             found = connection.execute(
                 "SELECT m.*, count(*) AS series FROM metrics m JOIN series ON series.metric_id = m.id "
                 "WHERE m.name LIKE ? ESCAPE '\\' GROUP BY m.id ORDER BY m.name, m.id LIMIT 500",
@@ -272,12 +272,12 @@ class Reader:
 
     def services(self) -> list[str]:
         """Names of all services that have sent anything."""
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             return [row[0] for row in connection.execute("SELECT DISTINCT service FROM resources ORDER BY service")]
 
     def totals(self, since_ns: int = 0) -> Totals:
         """Counts of what began at ``since_ns`` (nanoseconds since the epoch) or later."""
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             things = connection.execute(
                 "SELECT thing, count(*) AS spans, count(DISTINCT trace_id) AS traces, sum(input_tokens) AS input, "
                 "sum(output_tokens) AS output, sum(cost) AS cost FROM spans WHERE start_ns >= ? GROUP BY thing",
@@ -307,7 +307,7 @@ class Reader:
 
     def cursor(self) -> Cursor:
         """The end of what has arrived so far."""
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             ends = connection.execute(
                 "SELECT (SELECT max(seq) FROM spans), (SELECT max(seq) FROM logs), (SELECT max(seq) FROM points)"
             ).fetchone()
@@ -318,7 +318,7 @@ class Reader:
         end = self.cursor()
         if after.spans > end.spans or after.logs > end.logs:
             after = Cursor()  # the database was replaced: follow the new one from its beginning
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             spans = connection.execute(
                 f"{_SPAN} WHERE s.seq > ? ORDER BY s.seq LIMIT ?", (after.spans, limit)
             ).fetchall()
@@ -331,8 +331,8 @@ class Reader:
         return [_span(row) for row in spans], [_log(row) for row in logs], reached
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A read-only snapshot; its SQL is hidden from an instrumented sqlite3 in this process."""
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A read-only snapshot for questions that are asked elsewhere; its SQL is hidden from an instrumented sqlite3."""
         with suppress_instrumentation(), closing(schema.open_for_reading(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection

@@ -261,9 +261,9 @@ def _point(point: Any) -> tuple[Any, ...]:
             data = {"quantiles": [[item.quantile, item.value] for item in point.quantile_values]}
     if kind.endswith("HistogramDataPoint"):
         data |= {edge: getattr(point, edge) for edge in ("min", "max") if point.HasField(edge)}
-    exemplars = [exemplar.trace_id.hex() for exemplar in getattr(point, "exemplars", ()) if exemplar.trace_id]
+    exemplars = [_exemplar(exemplar) for exemplar in getattr(point, "exemplars", ()) if exemplar.trace_id]
     if exemplars:
-        data["exemplar_traces"] = exemplars
+        data["exemplars"] = exemplars
     return (
         _json(_attributes(point.attributes), sort=True),
         _time(point.time_unix_nano),
@@ -273,6 +273,15 @@ def _point(point: Any) -> tuple[Any, ...]:
         total,
         _json(data),
     )
+
+
+def _exemplar(exemplar: Any) -> dict[str, Any]:
+    return {
+        "trace_id": exemplar.trace_id.hex(),
+        "span_id": exemplar.span_id.hex(),
+        "time_ns": min(exemplar.time_unix_nano, _MAX_INTEGER),
+        "attributes": _attributes(exemplar.filtered_attributes),
+    }
 
 
 def _buckets(buckets: Any) -> dict[str, Any]:

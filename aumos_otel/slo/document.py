@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from aumos_otel.slo.json_text import Parsed
 
-#: Characters of a file; a file of so many takes seconds to read.
-LONGEST: Final = 1024 * 1024
+#: Characters of a file; one of so many takes a quarter of a minute to read.
+LONGEST: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

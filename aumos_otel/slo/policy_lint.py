@@ -89,7 +89,7 @@ def _reach(objective: Objective) -> Iterator[Finding]:
                 f"{_name(tier)} cannot fire: it needs a burn rate of {_number(needed)}, but even when everything is bad"
                 f" it is 1 / (1 - {_share(objective.target)}) = {_number(most)}"
             )
-            remedy = f"raise the target above {_share(1 - 1 / needed)}, or take a policy with lower factors"
+            remedy = f"raise the target to {_share(1 - 1 / needed)} or more, or take a policy with lower factors"
             yield about(objective, "warning" if tier.severity in reachable else "error", "unreachable", text, remedy)
 
 
@@ -213,7 +213,7 @@ def _title(policy: Policy) -> str:
 
 
 def _time(seconds: float) -> str:
-    """A duration that a person can read: hours are enough from days on."""
+    """A duration that a person can read: three digits of its largest unit, unless it is whole ones."""
     for unit, digits in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= unit and seconds != int(seconds // unit * unit):
             return f"{seconds / unit:.3g}{digits}"

@@ -180,7 +180,8 @@ class _Asked:
                 return self._histogram(indicator, span)
             case Gauge(text):
                 samples = f"{clean(text)}[{quantity.duration_text(slice_ or _MINUTE)}]"
-                return Events(self._sum(f"count_over_time({samples})"), self._sum(f"sum_over_time({samples})"))
+                counted = self._sum(f"count_over_time({samples})")
+                return self._filled(counted, self._sum(f"sum_over_time({samples}) >= 0"))
             case Ratio(total, good, bad):
                 every = self._counts(total, span, slice_)
                 if good is not None:
@@ -208,7 +209,7 @@ class _Asked:
         text = templated(query.text, span)
         if query.form == "counter":
             return self._counter(text, span)
-        events_ = self._sum(f"({text}) >= 0")  # no NaN gets into a sum
+        events_ = self._sum(f"({text}) >= 0 < Inf")  # a NaN or an infinity would stay in sums for the whole period
         if query.form == "gauge":
             return self._summed(events_, slice_)
         return f"{events_} * 60" if _PER_SECOND.search(text) else f"{events_} * 60 / {span}"
@@ -242,9 +243,9 @@ class _Asked:
         return self._filled(self._counter(str(every), span), self._counter(str(below), span))
 
     def _raw_ratio(self, indicator: RawRatio) -> Events:
-        share = self._sum(f"({templated(indicator.query.text, self._range(None))}) >= -Inf", "avg")
-        clamped = f"clamp({share}, 0, 1)"
-        return Events(f"({share}) * 0 + 1", clamped if indicator.kind == "success" else f"1 - {clamped}")
+        text = templated(indicator.query.text, self._range(None))
+        share = self._sum(f"clamp({text}, 0, 1) >= 0", "avg")  # all but NaN
+        return Events(f"{share} >= bool 0", share if indicator.kind == "success" else f"1 - {share}")
 
     def _threshold(self, indicator: Threshold) -> Events:
         value = f"({templated(indicator.query, self._range(None))}) >= -Inf"  # all but NaN

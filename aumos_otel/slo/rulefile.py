@@ -27,6 +27,10 @@ Names = Literal["aumos", "sloth"]
 
 _API_VERSION: Final = "monitoring.coreos.com/v1"
 _DIGITS: Final = 8
+#: Of the groups of one objective: its levels, its budget, sloth's series.
+_SUFFIXES: Final = ("", "-budget", "-sloth")
+#: What YAML takes for the end of a line, although no file of ours ends one so.
+_BREAKS: Final = frozenset("\x85\u2028\u2029")
 
 
 def groups(
@@ -46,10 +50,10 @@ def groups(
     for identity, count in Counter((objective.service, objective.name) for objective in objectives).items():
         if count > 1:
             problems.append(f"{'/'.join(identity)}: got {count} objectives of that name, expected one")
-    plain = Counter(_name(objective) for objective in objectives)
+    taken = Counter(_name(objective) + suffix for objective in objectives for suffix in _SUFFIXES)
     for objective in objectives:
         name = _name(objective)
-        if plain[name] > 1:  # service a-b with c, and service a with b-c
+        if any(taken[name + suffix] > 1 for suffix in _SUFFIXES):  # service a-b with c, and service a with b-c
             name += "-" + hashlib.sha256(f"{objective.service}\0{objective.name}".encode()).hexdigest()[:_DIGITS]
         try:
             written += _of_objective(Recorder(objective, definitions, owner), name, names)
@@ -110,7 +114,7 @@ def _parts(group: Group, largest: int | None) -> Iterator[Group]:
     rules = group["rules"]
     size = largest or len(rules)
     for number, begin in enumerate(range(0, len(rules), size), start=1):
-        name = group["name"] if number == 1 else f"{group['name']}-{number}"
+        name = group["name"] if number == 1 else f"{group['name']}.{number}"  # no objective has a dot in its name
         yield {**group, "name": name, "rules": rules[begin : begin + size]}
 
 
@@ -122,7 +126,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _BREAKS.intersection(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

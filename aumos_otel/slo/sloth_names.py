@@ -76,8 +76,9 @@ def _error_ratios(recorder: Recorder) -> Iterator[tuple[str, str]]:
             error_ratio = ratio(Events(total, good))
         yield quantity.duration_text(seconds), error_ratio
     period = recorder.objective.window.seconds
+    period = period // _DAY * _DAY or period  # the longest day of a calendar has 25 hours, and is called a day
     if period not in _WINDOWS:
-        yield quantity.duration_text(period // _DAY * _DAY or period), ratio(recorder.period())
+        yield quantity.duration_text(period), ratio(recorder.period())
 
 
 def _current_burn_rate(recorder: Recorder) -> str:

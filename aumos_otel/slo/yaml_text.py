@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 #: Nodes of a file once its aliases are written out: what an alias of aliases of aliases may become.
-MOST_NODES: Final = 200_000
+MOST_NODES: Final = 500_000
 
 _PLAIN: Final = "plain"
 _TEXT: Final = "tag:yaml.org,2002:str"

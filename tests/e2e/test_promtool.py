@@ -371,12 +371,14 @@ def test_zero_traffic_is_unknown_and_spoils_no_later_ratio(bench: Bench) -> None
 
 
 def test_nan_of_a_users_own_ratio_spoils_nothing(bench: Bench) -> None:
-    """0/0 in a query of the user is no event, whether it is a ratio or a count."""
+    """0/0 in a query of the user is no event, whether it is a ratio or a count; an infinite ratio is the whole."""
     ratio = "sum(rate(errors_total[{{.window}}])) / sum(rate(all_total[{{.window}}]))"
     bench.compile(
         objective(RawRatio(Query(ratio, "template"), "failure")),
         objective(Ratio(Query("c_last", "gauge"), Query("c_good", "gauge")), name="gauges"),
         objective(Threshold("depth", "lt", Decimal(5)), name="depth"),
+        objective(RawRatio(Query("1 - share", "gauge"), "success"), name="odd"),
+        objective(Gauge("probe"), name="probe"),
     )
     nan = " ".join(["NaN"] * 20)
     bench.run(
@@ -386,6 +388,8 @@ def test_nan_of_a_users_own_ratio_spoils_nothing(bench: Bench) -> None:
             "c_last": f"10x40 {nan} 10x60",
             "c_good": f"5x40 {nan} 5x60",
             "depth": f"1x40 {nan} 9x60",
+            "share": "0x40 +Inf +Inf +Inf +Inf +Inf -Inf -Inf -Inf -Inf 0.25x60",
+            "probe": f"1x40 {nan} 0x60",
         },
         {
             ('aumos_slo:errors:ratio1h{aumos_slo_name="buy"}', "30m"): 0.1,
@@ -393,6 +397,12 @@ def test_nan_of_a_users_own_ratio_spoils_nothing(bench: Bench) -> None:
             ('aumos_slo:total:increase1m{aumos_slo_name="gauges"}', "12m"): None,
             ('aumos_slo:total:increase1h{aumos_slo_name="depth"}', "30m"): 26,
             ('aumos_slo:good:increase1h{aumos_slo_name="depth"}', "30m"): 11,
+            ('aumos_slo:good:increase1m{aumos_slo_name="odd"}', "11m"): 0,
+            ('aumos_slo:good:increase1m{aumos_slo_name="odd"}', "12m"): 1,
+            ('aumos_slo:good:increase1m{aumos_slo_name="odd"}', "20m"): 0.75,
+            ('aumos_slo:total:increase1h{aumos_slo_name="odd"}', "20m"): 21,
+            ('aumos_slo:good:increase1h{aumos_slo_name="probe"}', "25m"): 41,
+            ('aumos_slo:total:increase1h{aumos_slo_name="probe"}', "25m"): 101,
         },
     )
 

@@ -171,7 +171,8 @@ def test_every_kind_of_metric_is_taken(store):
     a, b, c = store.metrics()
     assert a.points[0].value is None
     assert b.points[0].data["positive"] == {"offset": 1, "counts": [2]}
-    assert b.points[0].data["exemplar_traces"] == [TRACE]
+    (exemplar,) = b.points[0].data["exemplars"]
+    assert (exemplar["trace_id"], exemplar["span_id"]) == (TRACE, "a" * 16)
     assert c.points[0].data == {"quantiles": [[0.5, 1.5]]}
 
 

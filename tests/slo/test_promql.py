@@ -88,8 +88,8 @@ def test_templates_of_rates_and_of_increases_become_events_of_a_minute():
     """A rate is a second's, an increase is the range's; either is a minute's at level 0."""
     rate, increase = (Query(f"sum({name}(a[{{{{.window}}}}]))", "template") for name in ("rate", "increase"))
     found = events(Ratio(rate, good=increase))
-    assert found.total == "sum((sum(rate(a[1m15s]))) >= 0) * 60"
-    assert found.good.startswith("sum((sum(increase(a[1m15s]))) >= 0) * 60 / 75 or ")
+    assert found.total == "sum((sum(rate(a[1m15s]))) >= 0 < Inf) * 60"
+    assert found.good.startswith("sum((sum(increase(a[1m15s]))) >= 0 < Inf) * 60 / 75 or ")
 
 
 def test_text_of_the_user_becomes_one_line():

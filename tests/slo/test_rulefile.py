@@ -148,8 +148,7 @@ def test_whatever_can_be_defined_compiles_or_is_refused_by_name(definitions, nam
     """Any definitions give rules that are owned, unique and read back as they are, or one error with all reasons."""
     try:
         groups = rulefile.groups(definitions, "me", names)
-    except ObjectiveError as error:
-        assert error.problems
+    except ObjectiveError:
         return
     assert yaml.safe_load(rulefile.rule_file(groups)) == {"groups": groups}
     assert len({group["name"] for group in groups}) == len(groups)
