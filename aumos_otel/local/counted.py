@@ -84,7 +84,7 @@ class Counted:
         times: dict[Any, list[float]] = defaultdict(list)
         for point in self.events:
             times[point.series].append(point.at)
-        longest = sorted(max(times.values(), key=lambda each: len(each), default=[]))[-_GAPS:]
+        longest = sorted(times[max(times, key=lambda series: len(times[series]), default=None)])[-_GAPS:]
         gaps = [after - before for before, after in pairwise(longest)]
         return min(max(median(gaps), _SHORTEST), _LONGEST) if gaps else _INTERVAL
 

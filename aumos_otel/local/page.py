@@ -1,4 +1,4 @@
-"""The page on loopback: traces, one trace as a waterfall, logs, metrics, and the same as JSON under ``/api``.
+"""The page on loopback: traces, one trace as a waterfall, logs, metrics, objectives, and the same as JSON under ``/api``.
 
 Rendered here and complete without JavaScript; the script only keeps lists fresh and opens a
 span beside the waterfall without leaving it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -19,10 +20,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from aumos_otel._internal import lines
-from aumos_otel.local import messages, units, waterfall
+from aumos_otel.local import burn_chart, messages, units, waterfall
 from aumos_otel.local.access import PageAccess
+from aumos_otel.local.objectives import Objectives, Standing
 from aumos_otel.local.queries import MAX_SPANS, Cursor, Log, LogFilter, Reader, Span, Trace, TraceFilter
 from aumos_otel.semconv import attributes as names
+from aumos_otel.slo import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,9 @@ _STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.sv
 _LIST: Final = 100
 _MAX_LIST: Final = 1000
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+#: Seconds after which what was told of objectives may be untrue, though nothing arrived: silence is news, too.
+_STALE: Final = 5
+_UNITS: Final = ("duration", "moment", "iso", "count", "value", "percent", "times")
 _SEVERITIES: Final = ((0, "all levels"), (5, "debug and above"), (9, "info and above"), (13, "warnings and errors"), (17, "errors"))  # fmt: skip
 _SPAN_KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _MESSAGE_KEYS: Final = (names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES, names.GEN_AI_SYSTEM_INSTRUCTIONS)
@@ -48,8 +54,9 @@ class Addresses:
 
 def application(reader: Reader, addresses: Addresses, *, token: str, cookie: str) -> Starlette:
     """The ASGI application of the page and its API."""
-    page = _Page(reader, addresses)
-    api = _Api(reader)
+    board = Objectives(reader)
+    page = _Page(reader, board, addresses)
+    api = _Api(reader, board)
     routes = [
         Route("/", page.traces),
         Route("/traces/rows", page.trace_rows),
@@ -59,13 +66,20 @@ def application(reader: Reader, addresses: Addresses, *, token: str, cookie: str
         Route("/logs/rows", page.log_rows),
         Route("/metrics", page.metrics),
         Route("/metrics/rows", page.metric_rows),
+        Route("/slos", page.objectives),
+        Route("/slos/rows", page.objective_rows),
+        Route("/slos/rows/{key:path}", page.objective_part),
+        Route("/slo/{key:path}", page.objective),
         Route("/static/{name}", _static),
         Route("/api/traces", api.traces),
         Route("/api/trace/{trace_id}", api.trace),
         Route("/api/logs", api.logs),
         Route("/api/metrics", api.metrics),
+        Route("/api/slos", api.objectives),
+        Route("/api/slo/{key:path}", api.objective),
         Route("/api/totals", api.totals),
         Route("/api/arrivals", api.arrivals),
+        Route("/api/about", api.about),
     ]
     guard = Middleware(PageAccess, token=token, cookie=cookie, refusal=page.refusal)
     return Starlette(
@@ -80,8 +94,9 @@ class _BadQueryError(ValueError):
 class _Page:
     """The HTML side: each method asks the reader and fills a template, off the event loop."""
 
-    def __init__(self, reader: Reader, addresses: Addresses) -> None:
+    def __init__(self, reader: Reader, board: Objectives, addresses: Addresses) -> None:
         self._reader = reader
+        self._board = board
         self._addresses = addresses
         environment = jinja2.Environment(
             loader=jinja2.PackageLoader("aumos_otel.local"),
@@ -90,8 +105,9 @@ class _Page:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        environment.filters |= {name: getattr(units, name) for name in ("duration", "moment", "iso", "count", "value")}
+        environment.filters |= {name: getattr(units, name) for name in _UNITS}
         environment.filters |= {"clock": lines.clock, "cost": lines.money}
+        environment.globals |= {"duration_text": quantity.duration_text, "percent_text": quantity.percent_text}
         environment.globals |= {"names": names, "addresses": addresses, "severity_name": severity_name}
         self._environment = environment
 
@@ -127,6 +143,24 @@ class _Page:
         """The metrics alone, for the refresh."""
         return await self._fresh(request, lambda: self._render("_metrics.html", **self._metric_list(request)))
 
+    async def objectives(self, _: Request) -> Response:
+        """All objectives, worst first."""
+        return await self._answer(lambda: self._render("slos.html", board=self._board.board(_now())))
+
+    async def objective_rows(self, request: Request) -> Response:
+        """The list alone, for the refresh."""
+        return await self._fresh(
+            request, lambda: self._render("_slos.html", board=self._board.board(_now())), stale=_STALE
+        )
+
+    async def objective(self, request: Request) -> Response:
+        """One objective: what burns, what is left, and the traces behind the bad events."""
+        return await self._answer(lambda: self._objective(request, "slo.html"))
+
+    async def objective_part(self, request: Request) -> Response:
+        """The same without head and navigation, for the refresh."""
+        return await self._fresh(request, lambda: self._objective(request, "_slo.html"), stale=_STALE)
+
     async def missing(self, request: Request, _: Exception) -> Response:
         """What is not there."""
         if request.url.path.startswith("/api/"):
@@ -147,10 +181,11 @@ class _Page:
         made = await asyncio.to_thread(make)
         return made if isinstance(made, Response) else HTMLResponse(made, headers=_NO_STORE)
 
-    async def _fresh(self, request: Request, make: Callable[[], str]) -> Response:
-        """304 while nothing has arrived: a page left open costs next to nothing."""
+    async def _fresh(self, request: Request, make: Callable[[], str | Response], stale: int = 0) -> Response:
+        """304 while nothing has arrived: a page left open costs next to nothing; anew after ``stale`` seconds."""
         end = await asyncio.to_thread(self._reader.cursor)
-        tag = f'"{end.spans}-{end.logs}-{end.points}"'
+        age = f"-{_now() // stale:.0f}" if stale else ""
+        tag = f'"{end.spans}-{end.logs}-{end.points}{age}"'
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304)
         response = await self._answer(make)
@@ -209,12 +244,24 @@ class _Page:
         text = request.query_params.get("q", "")
         return {"text": text, "metrics": self._reader.metrics(text=text), "query": request.url.query}
 
+    def _objective(self, request: Request, template: str) -> str | Response:
+        standing = self._board.standing(request.path_params["key"], _now())
+        if standing is None:
+            return self._missing("This objective")
+        return self._render(
+            template,
+            standing=standing,
+            chart=_chart(standing),
+            behind=self._reader.spans_of([(event.trace_id, event.span_id) for event in standing.bad]),
+        )
+
 
 class _Api:
     """The JSON side: the reader's answers as they are."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, board: Objectives) -> None:
         self._reader = reader
+        self._board = board
 
     async def traces(self, request: Request) -> Response:
         """``?service=&errors=1&llm=1&q=&before=&limit=``: the latest traces."""
@@ -236,6 +283,26 @@ class _Api:
     async def metrics(self, request: Request) -> Response:
         """``?q=``: metrics by name with their latest points."""
         return await self._answer(lambda: {"metrics": self._reader.metrics(text=request.query_params.get("q", ""))})
+
+    async def objectives(self, _: Request) -> Response:
+        """All objectives, worst first, and the SLIs that none is about."""
+
+        def tell() -> dict[str, Any]:
+            board = self._board.board(_now())
+            return {"slos": [standing.to_dict() for standing in board.standings], "slis": board.loose}
+
+        return await self._answer(tell)
+
+    async def objective(self, request: Request) -> Response:
+        """One objective, by its service and name."""
+        found = await asyncio.to_thread(self._board.standing, request.path_params["key"], _now())
+        if found is None:
+            return JSONResponse({"error": "no such objective"}, 404)
+        return await self._answer(found.to_dict)
+
+    async def about(self, _: Request) -> Response:
+        """Where this backend keeps what it was sent."""
+        return await self._answer(lambda: {"database": str(self._reader.path.absolute())})
 
     async def totals(self, request: Request) -> Response:
         """``?since_ns=``: what has arrived."""
@@ -281,6 +348,13 @@ def _panel(trace: Trace, span: Span) -> dict[str, Any]:
     }
 
 
+def _chart(standing: Standing) -> burn_chart.Chart | None:
+    if standing.objective is None or not standing.policy_known:
+        return None
+    tier = standing.objective.burn_policy.first
+    return burn_chart.draw(standing.objective, tier, standing.history, standing.at)
+
+
 def _count_logs(logs: list[Log]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for log in logs:
@@ -305,6 +379,10 @@ def _log_filter(request: Request) -> LogFilter:
     return LogFilter(
         service=query.get("service", ""), severity=_number(request, "severity", 0), text=query.get("q", "").strip()
     )
+
+
+def _now() -> float:
+    return time.time_ns() / 1e9
 
 
 def _limit(request: Request) -> int:

@@ -13,7 +13,7 @@ from aumos_otel.local import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 #: Most spans of one trace that are read; the page says when there are more.
@@ -269,6 +269,14 @@ class Reader:
                 (_like(text),),
             ).fetchall()
             return [_metric(connection, row) for row in found]
+
+    def spans_of(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Span]:
+        """Those of the spans, by trace and span id, that have arrived."""
+        with self.snapshot() as connection:
+            rows = (
+                connection.execute(f"{_SPAN} WHERE s.trace_id = ? AND s.span_id = ?", ids).fetchone() for ids in wanted
+            )
+            return {(row["trace_id"], row["span_id"]): _span(row) for row in rows if row is not None}
 
     def services(self) -> list[str]:
         """Names of all services that have sent anything."""

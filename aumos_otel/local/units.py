@@ -46,6 +46,29 @@ def value(number: float | None) -> str:
     return count(number) if float(number).is_integer() else f"{number:.4g}"
 
 
+def percent(ratio: float | None) -> str:
+    """A share in percent, at most one digit behind the point, and a true minus.
+
+    >>> [percent(r) for r in (None, 1.0, 0.9987, -0.25)]
+    ['–', '100%', '99.9%', '−25%']
+    """
+    if ratio is None:
+        return "–"
+    text = f"{abs(ratio) * 100:.1f}".removesuffix(".0")
+    whole, _, rest = text.partition(".")
+    grouped = count(int(whole)) + (f".{rest}" if rest else "")
+    return f"{'−' if ratio < 0 and text != '0' else ''}{grouped}%"
+
+
+def times(rate: float | None) -> str:
+    """A burn rate.
+
+    >>> [times(r) for r in (None, 0.0, 1.04, 52.63)]
+    ['–', '0.0x', '1.0x', '52.6x']
+    """
+    return "–" if rate is None else f"{rate:.1f}x"
+
+
 def _at(nanoseconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC).astimezone()

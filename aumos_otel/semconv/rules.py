@@ -13,6 +13,10 @@ AUMOS_SLO_GOOD_INCREASE: Final = "aumos_slo:good:increase"
 
 AUMOS_SLO_TOTAL_INCREASE: Final = "aumos_slo:total:increase"
 
+AUMOS_SLO_PERIOD_GOOD_INCREASE1M: Final = "aumos_slo_period:good:increase1m"
+
+AUMOS_SLO_PERIOD_TOTAL_INCREASE1M: Final = "aumos_slo_period:total:increase1m"
+
 AUMOS_SLO_ERRORS_RATIO: Final = "aumos_slo:errors:ratio"
 
 AUMOS_SLO_BURN_RATE: Final = "aumos_slo:burn:rate"

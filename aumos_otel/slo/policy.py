@@ -80,6 +80,11 @@ class Policy:
         return replace(self, period=seconds, tiers=tuple(scaled))
 
     @property
+    def first(self) -> Tier:
+        """The tier that calls somebody first: the first that pages, if any does."""
+        return next((tier for tier in self.tiers if tier.severity == "page"), self.tiers[0])
+
+    @property
     def windows(self) -> tuple[int, ...]:
         """Seconds of every window, ascending."""
         return tuple(sorted({limit.seconds for tier in self.tiers for limit in tier.limits}))

@@ -67,7 +67,7 @@ def ratio(value: object) -> Decimal:
     if percent:
         number /= 100
     if not 0 < number < 1:
-        advice = f"; write {text}% if percent is meant" if not percent and 1 < number < 100 else ""  # noqa: PLR2004
+        advice = f"; write {text}% if percent is meant" if not percent and 1 < number < 100 else ""  # noqa: PLR2004 - percent
         raise ValueError(f"a share of more than 0 and less than 1{advice}")
     return number
 

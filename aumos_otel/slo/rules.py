@@ -44,8 +44,8 @@ _NOT_IN_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 _MINUTE: Final = 60
 #: Seconds between two evaluations of a budget.
 SLOWER: Final = 300
-_MARKED_TOTAL: Final = "aumos_slo_period:total:increase1m"  # registry
-_MARKED_GOOD: Final = "aumos_slo_period:good:increase1m"  # registry
+_MARKED_TOTAL: Final = names.AUMOS_SLO_PERIOD_TOTAL_INCREASE1M
+_MARKED_GOOD: Final = names.AUMOS_SLO_PERIOD_GOOD_INCREASE1M
 #: Windows whose burn rates are blended for a forecast, as far as the policy has them.
 _BLENDED: Final = (3_600, 21_600, 259_200)
 

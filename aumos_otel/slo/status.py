@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aumos_otel.slo.forecast import Forecast
     from aumos_otel.slo.history import Counts, History
     from aumos_otel.slo.objective import Objective
-    from aumos_otel.slo.policy import Policy, Tier
+    from aumos_otel.slo.policy import Tier
 
 State = Literal["ok", "warning", "critical", "unknown"]
 
@@ -47,22 +47,22 @@ class Evaluation:
     @property
     def fast_burn_rate(self) -> float | None:
         """Of the shortest window of the most urgent tier."""
-        return self.burns[_first(self.objective.burn_policy).short.seconds]
+        return self.burns[self.objective.burn_policy.first.short.seconds]
 
     @property
     def slow_burn_rate(self) -> float | None:
         """Of its longest window."""
-        return self.burns[_first(self.objective.burn_policy).long.seconds]
+        return self.burns[self.objective.burn_policy.first.long.seconds]
 
     @property
     def is_fast_burning(self) -> bool:
         """Whether the shortest window's limit is reached."""
-        return Detector.of(self.objective, _first(self.objective.burn_policy)).reached(self.counts)[0]
+        return Detector.of(self.objective, self.objective.burn_policy.first).reached(self.counts)[0]
 
     @property
     def is_slow_burning(self) -> bool:
         """Whether the longest window's limit is reached."""
-        return Detector.of(self.objective, _first(self.objective.burn_policy)).reached(self.counts)[-1]
+        return Detector.of(self.objective, self.objective.burn_policy.first).reached(self.counts)[-1]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON; windows in Prometheus' notation."""
@@ -118,8 +118,3 @@ def _state(detectors: list[Detector], counts: Mapping[int, Counts], burning: tup
     if burning or any(any(detector.reached(counts)) for detector in urgent):
         return "warning"
     return "ok"
-
-
-def _first(policy: Policy) -> Tier:
-    """The tier that calls somebody first: the first that pages, if any does."""
-    return next((tier for tier in policy.tiers if tier.severity == "page"), policy.tiers[0])
