@@ -26,6 +26,7 @@ from aumos_otel._internal import discovery
 from aumos_otel.demo import STATUS_VARIABLE, drive, table
 from aumos_otel.demo.model_server import ModelServer
 from aumos_otel.demo.process import HOST, DemoError, ServerProcess, clean_environ
+from aumos_otel.demo.recovery import Act, Watcher
 from aumos_otel.errors import MissingExtraError
 from aumos_otel.llm.pricing import PriceTable
 from aumos_otel.local import LocalServer, TraceFilter, ports
@@ -43,6 +44,8 @@ _CHUNK_DELAY: Final = 0.02
 #: Seconds that the last telemetry may take to arrive after the service has ended.
 _ARRIVAL_TIMEOUT: Final = 5.0
 _LOOK: Final = 0.05
+#: Milliseconds between two exports of metrics: the windows of the demo's burn policy are seconds.
+_EXPORT_INTERVAL: Final = "500"
 _DOTS: Final = 10
 _INTERRUPTED: Final = 130
 
@@ -59,6 +62,7 @@ class Result:
         prices: date of the price table.
         page: address of the page, with its token.
         failing_call: path of a trace with a failed model call; empty if there is none.
+        burned: the objective after these requests.
     """
 
     driven: str
@@ -68,6 +72,7 @@ class Result:
     prices: str
     page: str
     failing_call: str
+    burned: Act
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, ready for JSON."""
@@ -84,14 +89,15 @@ class Result:
 
 
 def run_demo(*, exit_after: bool, as_json: bool) -> int:
-    """Run a real service against a model server and show that everything arrived.
+    """Run a real service against a model server; show that everything arrived, and an objective that burns and recovers.
 
     Args:
-        exit_after: end after the table; otherwise the page stays up until Ctrl-C.
-        as_json: print the table as JSON.
+        exit_after: end when the objective has recovered; otherwise the page stays up until Ctrl-C.
+        as_json: print the table and the objective as JSON.
 
     Returns:
-        0 when all that was sent arrived, 1 when something was lost, 130 after Ctrl-C before the table.
+        0 when all that was sent arrived and the objective burned and recovered, 1 when not, 130 after Ctrl-C before
+        the table.
 
     Raises:
         DemoError: a part did not start or end, or a request did not end as it should.
@@ -109,11 +115,15 @@ def run_demo(*, exit_after: bool, as_json: bool) -> int:
             LocalServer(directory / "demo.db", otlp_port=0) as backend,
         ):
             result = perform(backend, directory, said)
-            _report(result, said, as_json=as_json, exit_after=exit_after)
-            if not exit_after:
-                with contextlib.suppress(KeyboardInterrupt):
+            well = table.complete(result.rows) and result.burned.burned
+            with contextlib.suppress(KeyboardInterrupt):
+                _report(result, said, as_json=as_json, exit_after=exit_after)
+                act = recover(backend, directory, result.burned)
+                well = well and act.complete
+                _close(result, act, as_json=as_json)
+                if not exit_after:
                     threading.Event().wait()
-            return 0 if table.complete(result.rows) else 1
+            return 0 if well else 1  # Ctrl-C meanwhile is no failure
     except KeyboardInterrupt:
         said.print("stopped before the table")
         return _INTERRUPTED
@@ -153,7 +163,22 @@ def perform(backend: LocalServer, directory: Path, said: Console) -> Result:
     while not table.complete(rows := table.compare(sent, arrived, prices=prices)) and time.monotonic() < deadline:
         threading.Event().wait(_LOOK)
         arrived = backend.store.totals()
-    return Result(driven, seconds, rows, arrived.cost, prices, backend.ui_url, _failing_call(backend.store))
+    burned = Watcher(backend.store).burned()
+    return Result(driven, seconds, rows, arrived.cost, prices, backend.ui_url, _failing_call(backend.store), burned)
+
+
+def recover(backend: LocalServer, directory: Path, burned: Act) -> Act:
+    """Start the service anew, as after a repair, and send it sound requests until its objective is well again."""
+    if not burned.burned:
+        return burned
+    with (
+        ModelServer(chunk_delay=_CHUNK_DELAY) as models,
+        _service(backend, models, directory / "after.json") as service,
+    ):
+        service.wait_until_listening()
+        act = Watcher(backend.store).recover(burned, service.url)
+        service.stop()
+    return act
 
 
 def _note(said: Console, note: str) -> None:
@@ -168,6 +193,7 @@ def _service(backend: LocalServer, models: ModelServer, status_file: Path) -> Se
     environ = clean_environ(
         AUMOS_OTEL_ENDPOINT=backend.otlp_url,
         OPENAI_API_KEY="none",
+        OTEL_METRIC_EXPORT_INTERVAL=_EXPORT_INTERVAL,
         OPENAI_BASE_URL=models.base_url,
         **{STATUS_VARIABLE: str(status_file)},
     )
@@ -205,13 +231,19 @@ def _failing_call(store: Store) -> str:
 
 
 def _report(result: Result, said: Console, *, as_json: bool, exit_after: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=2))
-    else:
+    """The table, and where to look; the JSON document waits for the last act."""
+    if not as_json:
         table.show(result.rows, Console(highlight=False))
-    closing = "the page closes now; without --exit it stays" if exit_after else "Ctrl-C stops"
+    closing = "the page closes at the end; without --exit it stays" if exit_after else "Ctrl-C stops"
     line = f"open {result.page}   one failing LLM call: {result.failing_call}   {closing}"
     (said if as_json else Console(highlight=False)).print(line, markup=False, soft_wrap=True)
+
+
+def _close(result: Result, act: Act, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.to_dict() | {"slo": act.to_dict()}, indent=2))
+    else:
+        Console(highlight=False).print(str(act), markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ telemetry = aumos.configure(
     product="assistant",
     identity=aumos.from_headers(tenant_id="X-Tenant-ID"),
     llm=aumos.LLMOptions(content="full"),  # every question here is made up; the default keeps content out
+    slos=Path(__file__).with_name("slo.yaml"),
 )
 logger = logging.getLogger("chat_api")
 logger.setLevel(logging.INFO)

@@ -107,11 +107,15 @@ def draw(objective: Objective, tier: Tier, history: History, at: float) -> Chart
         burns=[
             Line(quantity.duration_text(seconds), _path(rates[seconds], high), rates[seconds][-1]) for seconds in rates
         ],
-        thresholds=_thresholds(factors, high),
+        thresholds=_thresholds(tier, high),
         grid=[Mark(high(rate), f"{rate:,}x".replace(",", " ")) for rate in _GRID if rate < top],
         burning=_spans(_burning(Detector.of(objective, tier), rolled)),
         budget=Line("budget", _path(left, full), left[-1]),
-        budget_grid=[Mark(full(ratio), f"{ratio:.0%}") for ratio in (1.0, 0.5, 0.0, _LOWEST) if ratio >= lowest],
+        budget_grid=[
+            Mark(full(ratio), f"{ratio:.0%}".replace("-", "\N{MINUS SIGN}"))
+            for ratio in (1.0, 0.5, 0.0, _LOWEST)
+            if ratio >= lowest
+        ],
         cut=any(each is not None and each < lowest for each in left),
         times=_times(moments[0], moments[-1]),
         start=moments[0],
@@ -155,12 +159,13 @@ def _path(values: Sequence[float | None], place: Callable[[float], float]) -> st
     return "".join(written)
 
 
-def _thresholds(factors: Sequence[float], high: Callable[[float], float]) -> list[Mark]:
-    """One mark a factor; windows with the same one share it."""
+def _thresholds(tier: Tier, high: Callable[[float], float]) -> list[Mark]:
+    """One mark a factor; windows with the same one share it, and a window may have two."""
+    windows = list(dict.fromkeys(limit.seconds for limit in tier.limits))
     first: dict[float, int] = {}
-    for number, factor in enumerate(factors):
-        first.setdefault(factor, number)
-    return [Mark(high(factor), f"{factor:g}x", number) for factor, number in first.items()]
+    for limit in tier.limits:
+        first.setdefault(float(limit.factor), windows.index(limit.seconds))
+    return [Mark(high(factor), f"{factor:g}x", line) for factor, line in first.items()]
 
 
 def _burning(detector: Detector, rolled: dict[int, list[Counts]]) -> list[bool]:
@@ -185,16 +190,17 @@ def _times(start: float, end: float) -> list[Mark]:
     """Round local times, about `_TICKS` of them; none so near an edge that its label would stick out."""
     wide = end - start
     step = next((step for step in _STEPS if wide / step <= _TICKS), _A_DAY * math.ceil(wide / _A_DAY / _TICKS))
+    form = "%H:%M:%S" if wide < _HALF_AN_HOUR else "%H:%M" if wide < 1.5 * _A_DAY else "%b %d %H:%M"
+    found: list[Mark] = []
     try:
         offset = datetime.fromtimestamp(start, UTC).astimezone().utcoffset()
+        shift = offset.total_seconds() if offset else 0.0
+        at = math.ceil((start + shift) / step) * step - shift
+        while at <= end:
+            place = 100 * (at - start) / wide
+            if 4 <= place <= 96:  # noqa: PLR2004 - percent; see above
+                found.append(Mark(round(place, 2), f"{datetime.fromtimestamp(at, UTC).astimezone():{form}}"))
+            at += step
     except (OverflowError, ValueError, OSError):
-        return []  # a sender's nonsense time
-    shift = offset.total_seconds() if offset else 0.0
-    form = "%H:%M:%S" if wide < _HALF_AN_HOUR else "%H:%M" if wide < 1.5 * _A_DAY else "%b %d %H:%M"
-    found, at = [], math.ceil((start + shift) / step) * step - shift
-    while at <= end:
-        place = 100 * (at - start) / wide
-        if 4 <= place <= 96:  # noqa: PLR2004 - percent; see above
-            found.append(Mark(round(place, 2), f"{datetime.fromtimestamp(at, UTC).astimezone():{form}}"))
-        at += step
+        return []  # a sender's nonsense time, beyond any calendar
     return found

@@ -28,7 +28,7 @@ _GAPS: Final = 200
 _SHORTEST: Final = 0.1
 _LONGEST: Final = 3600.0
 _DELTA: Final = 1
-_SECOND: Final = 1e9
+_SECOND: Final = 1_000_000_000
 
 #: A service, and the name of an SLI of it.
 Key = tuple[str, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -131,7 +132,7 @@ class Objectives:
         loose = []
         for key, (_, history) in read.items():
             if key not in about and history.last is not None:
-                whole = history.counts(history.last, float("inf"))
+                whole = history.counts(history.last, math.inf)
                 loose.append(Loose(*key, whole.good, whole.total))
         return Board(standings, loose)
 
@@ -232,7 +233,7 @@ def _stand(told: Told, count: Counted, history: History, now: float) -> Standing
     at = moment(history, now)
     objective, policy_known, problem = _read(told)
     if not problem and objective is not None:
-        problem = _silence(told, count, history, objective)
+        problem = _doubt(told, count, history, objective)
     return Standing(
         told=told,
         objective=objective,
@@ -252,14 +253,17 @@ def moment(history: History, now: float) -> float:
     return history.last
 
 
-def _silence(told: Told, count: Counted, history: History, objective: Objective) -> str:
-    """Why nothing, or too little, is known."""
+def _doubt(told: Told, count: Counted, history: History, objective: Objective) -> str:
+    """Why nothing is known, or what is known is not to be trusted."""
     if not told.sli:
         return "its indicator is not counted by the service: ask Prometheus where it stands"
     if not count.events:
         return f"nothing was counted for its SLI {told.sli} yet"
+    whole = history.counts(history.last or 0.0, math.inf)
+    if whole.good > whole.total:
+        return f"{whole.good:g} good events of {whole.total:g}: the counters are at fault"
     short = objective.burn_policy.windows[0]
-    if history.step > short:
+    if len(history) > 1 and history.step > short:
         return (
             f"points come every {history.step:g} s, more seldom than the window of "
             f"{quantity.duration_text(short)} needs: set OTEL_METRIC_EXPORT_INTERVAL lower"

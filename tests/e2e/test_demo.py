@@ -31,7 +31,7 @@ DEMO = (sys.executable, "-m", "aumos_otel", "demo")
 
 @pytest.fixture(scope="module")
 def performed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, list[Trace]]:
-    """One run of the demo, and all the traces that arrived."""
+    """One run of the demo up to the table, and all the traces that arrived."""
     directory = tmp_path_factory.mktemp("demo")
     with LocalServer(directory / "demo.db", otlp_port=0, ui_port=0) as backend:
         result = run.perform(backend, directory, Console(stderr=True))
@@ -102,6 +102,17 @@ def test_model_calls_say_what_happened(traces: list[Trace]) -> None:
     assert all("hardware shop" in str(call.attributes[attr.GEN_AI_INPUT_MESSAGES]) for call in calls)
 
 
+def test_the_objective_burns_for_the_broken_requests(said: Result, traces: list[Trace]) -> None:
+    """Of the 57 requests of the route three were answered 5xx: the objective burns, and names the traces behind them."""
+    burned = said.burned
+    assert burned.burned
+    assert burned.evaluation is not None
+    assert (burned.evaluation.budget.total_events, burned.evaluation.budget.bad_events) == (57, 3)
+    failed = {trace.summary.trace_id for trace in traces if trace.summary.root_http_status == 502}
+    assert len(failed) == 3
+    assert set(burned.bad_traces) == failed
+
+
 def test_what_is_lost_is_shown(tmp_path: Path) -> None:
     """With nobody listening where the service sends, every span and log is lost, and the table says so."""
     listener, _ = ports.listen(0)
@@ -115,6 +126,7 @@ def test_what_is_lost_is_shown(tmp_path: Path) -> None:
 
     assert [(row.sent, row.arrived, row.lost) for row in result.rows[:3]] == [(60, 0, 60), (177, 0, 177), (117, 0, 117)]
     assert not table.complete(result.rows)
+    assert not result.burned.burned
 
 
 @contextlib.contextmanager
@@ -136,7 +148,7 @@ def left_in(directory: Path) -> list[Path]:
 
 
 def test_exit(tmp_path: Path) -> None:
-    """With --exit it prints what it drives, the table and the page's address, and ends with 0, leaving nothing behind."""
+    """With --exit it prints what it drives, the table, the page's address and the objective, and leaves nothing behind."""
     with demo("--exit", directory=tmp_path) as process:
         out, err = process.communicate()
 
@@ -152,7 +164,12 @@ def test_exit(tmp_path: Path) -> None:
         "logs           117       117      0   117 joined to a trace",
     ]
     assert re.fullmatch(
-        r"open http://127\.0\.0\.1:\d+/\?token=\S+   one failing LLM call: /trace/[0-9a-f]{32}   the page closes now.*",
+        r"open http://127\.0\.0\.1:\d+/\?token=\S+   one failing LLM call: /trace/[0-9a-f]{32}   the page closes at .*",
+        lines[-2],
+    )
+    assert re.fullmatch(
+        r"SLO chat-available 99\.9%  54/57 good  burn \d+\.\dx  BURNING \(policy demo, time-scaled: 3s/15s\)"
+        r" -> recovered after \d+ s",
         lines[-1],
     )
     assert "swallowed" not in err
@@ -171,6 +188,9 @@ def test_json_beside_another_page(tmp_path: Path) -> None:
     assert process.returncode == 0, err
     assert result["complete"] is True
     assert result["spans"] == {"sent": 177, "arrived": 177, "lost": 0, "note": "60 server + 57 LLM + 60 http client"}
+    assert result["slo"]["complete"] is True
+    assert result["slo"]["burning"]["state"] == "critical"
+    assert 0 < result["slo"]["recovered_after"] < 60
     assert re.search(r"^note: port 4319 is held by .*; taking 43\d\d$", err, re.MULTILINE)
     assert not result["page"].startswith("http://127.0.0.1:4319/")
 

@@ -176,6 +176,58 @@ def test_a_refresh_leaves_the_focus_and_can_be_paused(server, page):
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
+def send_objective(server, *, bad):
+    """An objective, and two minutes of counts with a point a second, of which the last had so many bad events."""
+    now = time.time_ns()
+    sli, began = attributes({"aumos.sli.name": "requests"}), str(now - 121_000_000_000)
+    told = attributes({"aumos.slo.name": "available", "aumos.sli.name": "requests", "aumos.slo.window": "30d", "aumos.slo.policy": "demo"})  # fmt: skip
+    behind = {"traceId": FAILED, "spanId": "a" * 16, "timeUnixNano": str(now), "asInt": "1", "filteredAttributes": [{"key": "aumos.sli.good", "value": {"boolValue": False}}]}  # fmt: skip
+
+    def points(lost):
+        rows = [(second, 10 * (121 - second) - (lost if second == 0 else 0)) for second in range(120, -1, -1)]
+        return [{"timeUnixNano": str(now - second * 1_000_000_000), "startTimeUnixNano": began, "asInt": str(value), "attributes": sli} for second, value in rows]  # fmt: skip
+
+    events = points(0)
+    events[-1]["exemplars"] = [behind] if bad else []
+    found = [{"name": name, "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": rows}} for name, rows in (("aumos.sli.events", events), ("aumos.sli.good_events", points(bad)))]  # fmt: skip
+    found.append({"name": "aumos.slo.target", "gauge": {"dataPoints": [{"timeUnixNano": str(now), "asDouble": 0.999, "attributes": told}]}})  # fmt: skip
+    send(server, "metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": found}]}]})
+
+
+def test_from_the_objective_to_the_trace_behind_a_bad_event(server, page):
+    """The tab fills by itself; the burning objective leads to its chart, and from there to the failed request."""
+    page.get_by_role("link", name="SLOs").click()
+    expect(page.get_by_role("heading", name="Waiting for objectives")).to_be_visible()
+    send_failure(server)
+    send_objective(server, bad=3)
+    row = page.get_by_role("row").filter(has_text="available")
+    expect(row).to_contain_text("critical", timeout=DEADLINE)
+    page.get_by_role("link", name="available").click()
+    chart = page.get_by_role("img", name="Burn rate over time")
+    expect(chart).to_be_visible()
+    box = chart.bounding_box()
+    for line in page.locator("path.burn").all():
+        drawn = line.bounding_box()
+        assert box["x"] - 2 <= drawn["x"]
+        assert drawn["x"] + drawn["width"] <= box["x"] + box["width"] + 2
+        assert drawn["width"] > box["width"] / 2
+    expect(page.get_by_role("img", name="Error budget left")).to_be_visible()
+    page.get_by_role("link", name="POST /summarize").click()
+    expect(page).to_have_url(re.compile(f"/trace/{FAILED}"))
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_objectives_fit_any_window(server, page, width):
+    """Neither the list nor the charts of an objective make the page wider than the window."""
+    send_objective(server, bad=3)
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/slos", "/slo/chat-api/available"):
+        page.goto(server.page_url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cells = page.locator("table.list td, table.list th").all()
+        assert all(cell.bounding_box()["x"] < width for cell in cells if cell.is_visible())
+
+
 def test_the_pages_work_without_scripts(server):
     """With JavaScript off, list, filter, waterfall and panel are plain links and forms."""
     send_conversation(server)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 
 from .conftest import NOW, TRACE, llm_trace, log, logs, metrics, span, traces
+from .slo_metrics import counts, exemplar, run, target
 
 EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>" onload="alert(3)' onclick='alert(4)"""
 
@@ -91,7 +93,11 @@ def test_nothing_that_a_sender_writes_becomes_markup(backend):
     backend.send("logs", logs(log(EVIL, severityText=EVIL, traceId=TRACE, spanId="a" * 16, attributes=[{"key": EVIL, "value": {"stringValue": EVIL}}]), service=EVIL))  # fmt: skip
     backend.send("metrics", metrics({"name": EVIL, "unit": EVIL, "description": EVIL, "gauge": {"dataPoints": [{"timeUnixNano": "1", "asInt": "1", "attributes": [{"key": EVIL, "value": {"stringValue": EVIL}}]}]}}, service=EVIL))  # fmt: skip
     query = "%3Cscript%3Ealert(1)%3C/script%3E%22"
-    pages = ("/", f"/?q={query}&service={query}", f"/trace/{TRACE}?span={'a' * 16}", "/logs", f"/logs?q={query}", "/metrics", f"/metrics?q={query}", f"/trace/{query}", f"/?{query}")  # fmt: skip
+    backend.send("metrics", metrics(target(name=EVIL, sli=EVIL, policy=EVIL, window=EVIL), *counts(run({-1: 3}), EVIL, exemplars=[exemplar(TRACE, "a" * 16)]), service=EVIL))  # fmt: skip
+    backend.send("metrics", metrics(target(name=EVIL, sli=EVIL), *counts(run({-1: 3}), EVIL, exemplars=[exemplar(TRACE, "a" * 16)]), *counts(run({}), EVIL + "2"), service=EVIL + "x"))  # fmt: skip
+    objectives = [quote(f"{service}/{EVIL}") for service in (EVIL, EVIL + "x")]
+    assert all(backend.get(f"/slo/{key}").status_code == 200 for key in objectives)
+    pages = ("/slos", "/slos/rows", *(f"{path}/{key}" for path in ("/slo", "/slos/rows") for key in objectives), f"/slo/{query}", "/", f"/?q={query}&service={query}", f"/trace/{TRACE}?span={'a' * 16}", "/logs", f"/logs?q={query}", "/metrics", f"/metrics?q={query}", f"/trace/{query}", f"/?{query}")  # fmt: skip
     for path in pages:
         text = backend.get(path).text
         assert "<script>" not in text
@@ -133,8 +139,81 @@ def test_the_refresh_costs_nothing_while_nothing_arrives(backend):
     backend.send("traces", llm_trace())
     again = backend.get("/traces/rows", **{"If-None-Match": tag})
     assert (again.status_code, "POST /chat" in again.text) == (200, True)
-    for path in ("/logs/rows", "/metrics/rows"):
+    for path in ("/logs/rows", "/metrics/rows", "/slos/rows"):
         assert backend.get(path).headers["etag"]
+
+
+@pytest.fixture
+def present(monkeypatch):
+    """The page's present is when the telemetry of the tests was made, however long they take."""
+    monkeypatch.setattr("aumos_otel.local.page._now", lambda: NOW / 1e9)
+
+
+@pytest.mark.usefixtures("present")
+def test_the_list_of_objectives(backend):
+    """One line an objective: state, target, good of all, burn rates, budget, and what is wrong; then the other SLIs."""
+    backend.send("metrics", metrics(target(), *counts(run({-1: 3})), *counts(run({}), "alone")))
+    backend.send("metrics", metrics(target(name="later", sli="none"), service="billing"))
+    text = backend.get("/slos/rows").text
+    for part in ("critical", "available", "chat-api", "99.9%", "607 / 610", "100.0x", "20.0x", "time-scaled policy", "alone"):  # fmt: skip
+        assert part in text
+    assert text.index("critical") < text.index("unknown") < text.index("nothing was counted for its SLI none yet")
+
+
+def test_an_empty_list_of_objectives_says_how_to_define_one(backend):
+    """The empty tab has a file to begin with, and how to name it."""
+    text = backend.get("/slos").text
+    assert "Waiting for objectives" in text
+    assert "slos=&#34;slo.yaml&#34;" in text or 'slos="slo.yaml"' in text
+
+
+@pytest.mark.usefixtures("present")
+def test_an_objective_shows_what_burns_and_leads_to_the_traces(backend):
+    """The page of one has charts, limits, the forecast, the policy with its source, and links to bad traces."""
+    backend.send("traces", traces(span("a" * 16, name="POST /chat", given={"http.response.status_code": 502})))
+    seen = [exemplar(TRACE, "a" * 16), exemplar("b" * 32, "b" * 16)]
+    backend.send("metrics", metrics(target(), *counts(run({-1: 3}), exemplars=seen)))
+    text = backend.get("/slo/chat-api/available").text
+    assert f'href="/trace/{TRACE}?span={"a" * 16}"' in text
+    assert "has not arrived, or made room" in text
+    for part in ("3s window", "15s window", "14.4x for 3s", "The budget is gone", "time-scaled, for the demo only", "not for production", 'class="burn b0" d="M'):  # fmt: skip
+        assert part in text
+    assert "<html" not in backend.get("/slos/rows/chat-api/available").text
+    assert backend.get("/slo/chat-api/other").status_code == 404
+
+
+@pytest.mark.usefixtures("present")
+def test_the_forecast_says_when_the_budget_is_empty(backend):
+    """A budget that goes faster than allowed has an end, one that does not lasts."""
+    backend.send("metrics", metrics(target(0.99, policy="page: 5s>=20 & 1m>=10"), *counts(run({-9: 9}, 120))))
+    backend.send("metrics", metrics(target(0.9), *counts(run({}, 120)), service="billing"))
+    assert "the budget is empty at <time" in backend.get("/slo/chat-api/available").text
+    assert "the budget lasts for the period" in backend.get("/slo/billing/available").text
+
+
+def test_the_refresh_tells_of_silence(backend, monkeypatch):
+    """A list that is left open is made anew after a while without any arrival: by then all may be unknown."""
+    monkeypatch.setattr("aumos_otel.local.page._now", lambda: NOW / 1e9)
+    backend.send("metrics", metrics(target(), *counts(run({}))))
+    first = backend.get("/slos/rows")
+    assert ">ok<" in first.text
+    assert backend.get("/slos/rows", **{"If-None-Match": first.headers["etag"]}).status_code == 304
+    monkeypatch.setattr("aumos_otel.local.page._now", lambda: NOW / 1e9 + 20)
+    later = backend.get("/slos/rows", **{"If-None-Match": first.headers["etag"]})
+    assert (later.status_code, ">unknown<" in later.text, "no data since" in later.text) == (200, True, True)
+
+
+@pytest.mark.usefixtures("present")
+def test_objectives_as_json(backend):
+    """The API has the same words and numbers."""
+    backend.send("metrics", metrics(target(), *counts(run({-1: 3}), exemplars=[exemplar(TRACE, "a" * 16)]), *counts(run({}), "alone")))  # fmt: skip
+    answer = backend.get("/api/slos").json()
+    (found,) = answer["slos"]
+    assert (found["state"], found["burning"], found["bad_traces"]) == ("critical", ["page 3s/15s"], [TRACE])
+    assert answer["slis"] == [{"service": "chat-api", "name": "alone", "good": 610.0, "total": 610.0}]
+    assert backend.get("/api/slo/chat-api/available").json()["budget"]["bad_events"] == 3
+    assert backend.get("/api/slo/chat-api/other").status_code == 404
+    assert backend.get("/api/about").json() == {"database": str(backend.store.path)}
 
 
 def test_the_api_answers_what_the_pages_show(backend):

@@ -173,7 +173,7 @@ def test_writers_and_readers_do_not_wait_for_each_other(tmp_path):
     """A reader with an open snapshot neither blocks the writer nor sees half a request."""
     with Store(tmp_path / "local.db") as store:
         take(store, "traces", traces(span("a" * 16), span("b" * 16)))
-        with store._snapshot() as snapshot:
+        with store.snapshot() as snapshot:
             before = snapshot.execute("SELECT count(*) FROM spans").fetchone()[0]
             take(store, "traces", traces(span("c" * 16), span("d" * 16)))
             assert snapshot.execute("SELECT count(*) FROM spans").fetchone()[0] == before
@@ -182,7 +182,7 @@ def test_writers_and_readers_do_not_wait_for_each_other(tmp_path):
 
 def test_readers_cannot_write(store):
     """Queries run on connections that are read-only."""
-    with store._snapshot() as snapshot, pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with store.snapshot() as snapshot, pytest.raises(sqlite3.OperationalError, match="readonly"):
         snapshot.execute("DELETE FROM spans")
 
 
