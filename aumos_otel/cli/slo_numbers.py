@@ -29,7 +29,7 @@ _FROM: Final = click.option(
     "place",
     default="http://127.0.0.1:9090",
     show_default=True,
-    help="Prometheus, or a file of counts (CSV, JSON lines, OpenMetrics).",
+    help="URL of Prometheus, a file of counts (CSV, JSON lines, OpenMetrics), or local: the local backend.",
 )
 _NAME: Final = click.option("--slo", "name", default=None, help="Only this objective.")
 
@@ -150,6 +150,13 @@ def _objectives(
 
 
 def _source(place: str, defined: Definitions, tenant: str | None, closing: contextlib.ExitStack) -> Source:
+    if place == "local":
+        try:
+            from aumos_otel.local.objectives import LocalSource
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("--from local", extra="local", module=str(error.name)) from None
+
+        return LocalSource()
     if "://" in place:
         try:
             from aumos_otel.sources.prometheus import Prometheus

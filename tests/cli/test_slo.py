@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from aumos_otel.cli import main
+from aumos_otel.local import LocalServer
 
 FILE = """
 version: aumos/v1
@@ -240,3 +241,16 @@ def test_files_of_every_format(path: Path, tmp_path: Path) -> None:
         assert written.exit_code == 0, written.output
         other.write_text(written.stdout)
         assert run("compile", other).stdout == compiled.stdout
+
+
+def test_what_the_local_backend_has(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--from local`` asks the local backend's file; one without counts is unknown, none at all an error that says so."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("AUMOS_OTEL_STATE_DIR", str(tmp_path))
+    nothing = run("status", file, "--from", "local")
+    assert nothing.exit_code == 2
+    assert "next:" in nothing.output
+
+    with LocalServer(tmp_path / "aumos-otel" / "local.db", otlp_port=0):
+        empty = run("status", file, "--from", "local", "--json")
+    assert [each["state"] for each in json.loads(empty.stdout)] == ["unknown", "unknown"]
