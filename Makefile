@@ -48,7 +48,7 @@ test-matrix: .venv/.dev  ## the built wheel on other Pythons, without extras, wi
 	$(NOX) -s tests-3.12 tests-3.13 tests-minimal tests-lowest sdk-latest wheel
 
 e2e: .venv/.dev  ## real servers and a real browser
-	$(PYTEST) -m e2e $(ARGS)
+	$(PYTEST) -m e2e -n auto --dist loadfile $(ARGS)
 
 backends: .venv/.dev  ## build the servers that e2e needs now, not when a test first needs one
 	@cd tests && $(CURDIR)/$(BIN)/python -m servers.backends
