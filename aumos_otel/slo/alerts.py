@@ -17,6 +17,7 @@ from aumos_otel.semconv import attributes
 from aumos_otel.semconv import rules as names
 from aumos_otel.slo import promql, quantity
 from aumos_otel.slo.indicator import Counted, Spans
+from aumos_otel.slo.policy import KEPT
 from aumos_otel.slo.promql import label, number
 from aumos_otel.slo.rules import OWNED_BY, SLOWER, VERSION, plain_labels
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from aumos_otel.slo.rules import Recorder, Rule
 
 _TENANT: Final = label(attributes.AUMOS_TENANT_ID)
-#: Evaluations that may be missed before anybody is told.
-_MISSED: Final = 5
 #: Seconds of the window, or the next longer one, in which good events must not exceed all events.
 _HOUR: Final = 3_600
 #: How far they may: two rates that are extrapolated differ a little.
@@ -50,7 +49,7 @@ def burning(recorder: Recorder, more: Mapping[Severity, Mapping[str, str]]) -> l
             f"max without ({VERSION}) (\n  {_any_of(recorder, tiers)}\n) / {number(recorder.objective.budget)}",
             _burning_text(recorder, tiers),
             more=more.get(severity, {}),
-            keep_firing_for=quantity.duration_text(_MISSED * recorder.definitions.prometheus.interval),
+            keep_firing_for=quantity.duration_text(KEPT * recorder.definitions.prometheus.interval),
         )
         for severity, tiers in _enabled(recorder.objective).items()
     ]
@@ -88,7 +87,7 @@ def stale(recorder: Recorder) -> list[Rule]:
     severity = _worst(recorder.objective)
     if severity is None:
         return []
-    missed = quantity.duration_text(_MISSED * recorder.definitions.prometheus.interval)
+    missed = quantity.duration_text(KEPT * recorder.definitions.prometheus.interval)
     absent = f"absent_over_time({recorder.series(names.AUMOS_SLO_TARGET_RATIO)}[{missed}])"
     return [
         _alert(

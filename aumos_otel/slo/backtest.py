@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aumos_otel.slo import incident as incidents_of
 from aumos_otel.slo.budget import budget
 from aumos_otel.slo.burn_rate import Detector, blind_band
-from aumos_otel.slo.policy import AUMOS_SEED, SLOTH_30D, SRE_WORKBOOK
+from aumos_otel.slo.policy import AUMOS_SEED, KEPT, SLOTH_30D, SRE_WORKBOOK
 from aumos_otel.slo.status import tier_text
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 COMPARED: Final = (AUMOS_SEED, SRE_WORKBOOK, SLOTH_30D)
 _SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
 _WEEK: Final = 604_800.0
-#: Evaluations for which an alert stays after its last tier stopped burning, as in the compiled rules.
-KEPT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

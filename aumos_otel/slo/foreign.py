@@ -22,8 +22,6 @@ from aumos_otel.slo.problem import Path, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: Where a template wants the range.
-WINDOW: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _FIELDS: Final = tuple(item.name for item in fields(Objective) if item.name not in {"line", "foreign"})

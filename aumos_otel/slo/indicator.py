@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from aumos_otel.slo.sli import Sli
 
 Operator = Literal["lt", "lte", "gt", "gte"]
+
+#: The placeholder of a template, in whose place a duration goes.
+WINDOW: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 
 
 @dataclass(frozen=True, slots=True)

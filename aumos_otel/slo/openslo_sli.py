@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from aumos_otel.slo import selector
 from aumos_otel.slo.entry import Entry, canonical, plain
-from aumos_otel.slo.foreign import WINDOW
-from aumos_otel.slo.indicator import Elsewhere, Operator, Query, Ratio, RawRatio, Threshold
+from aumos_otel.slo.indicator import WINDOW, Elsewhere, Operator, Query, Ratio, RawRatio, Threshold
 from aumos_otel.slo.openslo_library import OWN_TYPE
 from aumos_otel.slo.spec_indicator import indicator_data, read_indicator
 

@@ -16,6 +16,9 @@ from aumos_otel.slo import quantity
 
 Severity = Literal["page", "ticket"]
 
+#: Evaluations for which an alert stays after its last tier stopped burning: so many may be missed before anybody is told.
+KEPT: Final = 5
+
 _TIER: Final = re.compile(r"\s*(page|ticket)\s*:\s*(.+)")
 _LIMIT: Final = re.compile(r"\s*([0-9.a-z]+)\s*>=\s*([0-9.]+)\s*")
 

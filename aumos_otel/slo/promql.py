@@ -18,6 +18,7 @@ from aumos_otel.errors import ObjectiveError
 from aumos_otel.semconv import attributes, metrics
 from aumos_otel.slo import bucket, quantity, selector
 from aumos_otel.slo.indicator import (
+    WINDOW,
     Composite,
     Counted,
     Elsewhere,
@@ -30,6 +31,7 @@ from aumos_otel.slo.indicator import (
     Threshold,
 )
 from aumos_otel.slo.problem import Problem
+from aumos_otel.slo.selector import STRING
 from aumos_otel.slo.window import Occurrences, Timeslices
 
 if TYPE_CHECKING:
@@ -39,11 +41,9 @@ if TYPE_CHECKING:
     from aumos_otel.slo.indicator import Indicator
     from aumos_otel.slo.objective import Definitions, Objective, Prometheus
 
-_STRING: Final = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`"
 _TOKEN: Final = re.compile(
-    rf"(?<![\w:.])le\s*=\s*(?P<edge>\"[^\"\\\n]*\"|'[^'\\\n]*'|`[^`]*`)|(?P<blank>(?:\s|#[^\n]*)+)|{_STRING}"
+    rf"(?<![\w:.])le\s*=\s*(?P<edge>\"[^\"\\\n]*\"|'[^'\\\n]*'|`[^`]*`)|(?P<blank>(?:\s|#[^\n]*)+)|{STRING}"
 )
-_WINDOW: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 _PER_SECOND: Final = re.compile(r"\b(?:rate|irate|deriv)\s*\(")
 _PLAIN_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _REGEX_SIGN: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
@@ -285,7 +285,7 @@ def aggregated(function: str, labels: Iterable[str], expression: str) -> str:
 
 def templated(text: str, seconds: int) -> str:
     """The text as one line, with ``{{.window}}`` replaced by a duration."""
-    return _WINDOW.sub(quantity.duration_text(seconds), clean(text))
+    return WINDOW.sub(quantity.duration_text(seconds), clean(text))
 
 
 def clean(text: str) -> str:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from aumos_otel.semconv import attributes
 from aumos_otel.semconv import rules as names
 from aumos_otel.slo import promql, promql_calendar, quantity
+from aumos_otel.slo.forecast import BLENDED
 from aumos_otel.slo.policy import BUILT_IN
 from aumos_otel.slo.promql import Events, label, number
 from aumos_otel.slo.window import Calendar
@@ -46,8 +47,6 @@ _MINUTE: Final = 60
 SLOWER: Final = 300
 _MARKED_TOTAL: Final = names.AUMOS_SLO_PERIOD_TOTAL_INCREASE1M
 _MARKED_GOOD: Final = names.AUMOS_SLO_PERIOD_GOOD_INCREASE1M
-#: Windows whose burn rates are blended for a forecast, as far as the policy has them.
-_BLENDED: Final = (3_600, 21_600, 259_200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ class _BudgetRules:
     def _exhaustion(self, left: str) -> str:
         """Seconds until nothing is left at the blended burn rate; 0 when nothing is, absent when it lasts the period."""
         windows = self._objective.burn_policy.windows
-        windows = tuple(seconds for seconds in _BLENDED if seconds in windows) or windows
+        windows = tuple(seconds for seconds in BLENDED if seconds in windows) or windows
         burns = [self._recorder.series(names.AUMOS_SLO_BURN_RATE, seconds) for seconds in windows]
         # A window without events takes the rate of the next longer one.
         blend = " + ".join(f"({' or '.join(burns[index:])})" for index in range(len(burns)))

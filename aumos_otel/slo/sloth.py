@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel.slo import foreign, quantity
-from aumos_otel.slo.indicator import Elsewhere, Query, Ratio, RawRatio
+from aumos_otel.slo.indicator import WINDOW, Elsewhere, Query, Ratio, RawRatio
 from aumos_otel.slo.objective import Alerting, Definitions, Notice, Objective
 from aumos_otel.slo.policy import SLOTH_30D, Limit, Policy, Severity, Tier
 from aumos_otel.slo.window import Rolling
@@ -206,7 +206,7 @@ def _indicator(slo: Node, words: Mapping[str, str]) -> Indicator:
 
 def _template(node: Node, key: str) -> Query:
     text = node.text(key, required=True)
-    if text and foreign.WINDOW.search(text) is None:
+    if text and WINDOW.search(text) is None:
         node.problem(key, "PromQL with {{.window}} in the place of each range")
     return Query(text, "template")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING, Any, Final, Literal, assert_never, get_args
 
 from aumos_otel.slo import library, quantity
 from aumos_otel.slo.entry import Entry, canonical, decimal, plain
 from aumos_otel.slo.indicator import (
+    WINDOW,
     Composite,
     Counted,
     Elsewhere,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 _FORMS: Final[tuple[Literal["counter", "template", "gauge"], ...]] = ("counter", "template", "gauge")
 _KINDS: Final[dict[Literal["success", "failure"], str]] = {"success": "good", "failure": "bad"}
-#: Stands where the range of a template goes.
-_PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 
 
 def read_indicator(slo: Entry, name: str, named: Mapping[str, Sli]) -> Indicator | None:
@@ -104,7 +102,7 @@ def indicator_data(indicator: Indicator, name: str, named: Sequence[Sli]) -> Any
 def _query(holder: Entry, key: str) -> Query | None:
     value = holder.get(key)
     if isinstance(value, str) and value.strip():
-        return Query(value, "template" if _PLACEHOLDER.search(value) else "counter")
+        return Query(value, "template" if WINDOW.search(value) else "counter")
     if not isinstance(value, dict):
         holder.wrong(key, "PromQL, or a mapping of its form: {gauge: PromQL}")
         return None
@@ -116,7 +114,7 @@ def _query(holder: Entry, key: str) -> Query | None:
 
 
 def _query_data(query: Query) -> Any:
-    usual = "template" if _PLACEHOLDER.search(query.text) else "counter"
+    usual = "template" if WINDOW.search(query.text) else "counter"
     return query.text if query.form == usual else {query.form: query.text}
 
 

@@ -10,11 +10,12 @@ import pytest
 from slo import months
 
 from aumos_otel.slo import policy, report
-from aumos_otel.slo.backtest import KEPT, backtest
+from aumos_otel.slo.backtest import backtest
 from aumos_otel.slo.history import History
 from aumos_otel.slo.incident import Incident
 from aumos_otel.slo.indicator import Counted
 from aumos_otel.slo.objective import Gate, Objective
+from aumos_otel.slo.policy import KEPT
 from aumos_otel.slo.status import evaluate
 
 OBJECTIVE = Objective(name="chat-available", service="chat", target=Decimal("0.999"), indicator=Counted("requests"))
