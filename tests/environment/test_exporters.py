@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -128,6 +129,30 @@ def test_unknown(value: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert caught.value.subject == variable
     assert caught.value.seen == value.rpartition(",")[2]
     assert "console" in caught.value.expected
+
+
+def test_a_metric_reader_under_the_name_of_an_exporter(
+    collector: HTTPSink, plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some packages register a reader: it is attached as one, beside the exporters that are named."""
+    directory = plugin(
+        "from opentelemetry.sdk.metrics.export import InMemoryMetricReader\nreader = InMemoryMetricReader()\n"
+        "def make(): return reader\n",
+        opentelemetry_metrics_exporter="pull = make",
+    )
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "pull,otlp")
+
+    emit_and_flush()
+
+    data = importlib.import_module(directory.name).reader.get_metrics_data()
+    found = {
+        metric.name
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    assert "work.done" in found
+    assert "work.done" in collector.metrics()
 
 
 def test_an_exporter_that_cannot_be_built(plugin: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
