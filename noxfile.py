@@ -19,7 +19,11 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEFAULT = PYTHONS[0]
 #: What has to work where nothing but the core dependencies is installed.
 CORE_TESTS = (
-    *("tests/_internal", "tests/exporters"),
+    "tests/_internal",
+    *(
+        f"tests/exporters/test_{part}.py"
+        for part in ("console", "exposition", "outlet", "prometheus", "prometheus_endpoint")
+    ),
     *(
         f"tests/llm/test_{part}.py"
         for part in ("capture", "content", "decorators", "evaluation", "metrics", "pricing", "spans", "usage")
