@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import threading
 import time
@@ -12,6 +13,10 @@ import hypothesis
 import pytest
 
 from aumos_otel import testing
+
+# A shell's background job ignores SIGINT, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no finding.
 hypothesis.settings.register_profile("clockless", deadline=None)
