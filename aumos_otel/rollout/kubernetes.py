@@ -44,7 +44,8 @@ class Kubernetes:
 
     def write(self, name: str, content: Content, mark: str) -> None:
         """Create or replace a resource; fields that somebody else manages are taken over."""
-        if name not in self.read() and self._run("get", _KIND, name, "--ignore-not-found", "-o", "name").strip():
+        there = self._run("get", _KIND, name, "--ignore-not-found", "-o", "json").strip()
+        if there and json.loads(there)["metadata"].get("labels", {}).get(ownership.LABEL) != self._owner:
             raise RolloutError(
                 f"{self.address} {name}",
                 seen="a PrometheusRule that is not this owner's",

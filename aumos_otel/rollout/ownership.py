@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aumos_otel.semconv import attributes
+from aumos_otel.slo import rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The label on every rule.
-LABEL: Final = attributes.AUMOS_OWNER.replace(".", "_")
+LABEL: Final = rules.OWNED_BY
 
 
 def is_owned(groups: object, owner: str) -> bool:
     """Whether there are rules, and every one of them belongs to ``owner``."""
-    rules = [rule for group in _mappings(groups) for rule in _mappings(group.get("rules"))]
-    return bool(rules) and all(_labels(rule).get(LABEL) == owner for rule in rules)
+    found = [rule for group in _mappings(groups) for rule in _mappings(group.get("rules"))]
+    return bool(found) and all(_labels(rule).get(LABEL) == owner for rule in found)
 
 
 def _labels(rule: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,12 @@ _DAY: Final = 86_400
 
 #: What of a row can be changed; the rest makes another row of it.
 _CHANGEABLE: Final = (
-    *("name", "description", "target_percentage", "fast_burn_threshold", "slow_burn_threshold", "labels"),
+    "name",
+    "description",
+    "target_percentage",
+    "fast_burn_threshold",
+    "slow_burn_threshold",
+    "labels",
 )
 _FIXED: Final = ("slo_type", "service_name", "numerator_query", "denominator_query", "window_days")
 
