@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest
 MARKED := e2e or bench
 
 .DEFAULT_GOAL := help
-.PHONY: coverage help demo install test test-quick test-matrix e2e backends bench lint format typecheck build lock system-deps clean
+.PHONY: coverage help demo install test test-quick test-matrix test-versions e2e backends bench lint format typecheck build lock system-deps clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,11 @@ coverage:  ## list the lines and branches that the last `make test` did not reac
 test-quick: .venv/.dev  ## stop at the first failing test, last failures first; ARGS="tests/llm" narrows it
 	$(PYTEST) -n auto -m "not ($(MARKED))" --exitfirst --failed-first $(ARGS)
 
-test-matrix: .venv/.dev  ## the built wheel on other Pythons, without extras, with the oldest and the newest dependencies
-	$(NOX) -s tests-3.12 tests-3.13 tests-minimal tests-lowest sdk-latest wheel
+test-matrix: .venv/.dev  ## the built wheel on the newest Python and without extras, and the SDK project's own tests with our providers
+	$(NOX) -s tests-3.13 tests-minimal wheel upstream
+
+test-versions: .venv/.dev  ## once a change of weight: the other Python, the oldest and the newest dependencies
+	$(NOX) -s tests-3.12 tests-lowest sdk-latest
 
 e2e: .venv/.dev  ## real servers and a real browser
 	$(PYTEST) -m e2e -n auto --dist loadfile $(ARGS)

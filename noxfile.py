@@ -32,6 +32,8 @@ CORE_TESTS = (
 )
 #: Tests of code that knows nothing of OpenTelemetry, and of no library but those that are locked.
 PURE_TESTS = tuple(f"--ignore=tests/{part}" for part in ("cli", "redaction", "rollout", "slo", "sources", "spool"))
+#: What the SDK project's own tests import, and what fetches them.
+UPSTREAM_TOOLS = ("asgiref", "flaky", "mocket", "pip", "psutil")
 #: The tests of the telemetry that newer versions of FastAPI bring themselves.
 FASTAPI_NATIVE = "tests/instrumentation/test_fastapi_native.py"
 
@@ -169,6 +171,16 @@ def wheel(session: nox.Session) -> None:
     with session.chdir(session.create_tmp()):
         session.run("aumos-otel", "--version")
         session.run("aumos-otel", "demo", "--exit")
+
+
+@nox.session(python=DEFAULT)
+def upstream(session: nox.Session) -> None:
+    """Run the SDK project's own tests against our providers; see docs/reference/conformance.md."""
+    install(session, "--all-extras", "--group=test")
+    session.install(*UPSTREAM_TOOLS)
+    # Its releases lag behind the SDK's, to which each is pinned.
+    session.install("--prerelease=allow", "--no-deps", "opentelemetry-test-utils>=0.66b0")
+    session.run("python", "tests/conformance/upstream.py", *session.posargs)
 
 
 @nox.session(python=False)

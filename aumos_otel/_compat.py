@@ -7,24 +7,32 @@ the function that needs it does the next best public thing.
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 import sys
 import threading
 import weakref
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
+from opentelemetry import context as otel_context
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, get_value, set_value
 from opentelemetry.sdk import _configuration
+from opentelemetry.sdk import _logs as sdk_logs
 from opentelemetry.sdk import metrics as sdk_metrics
 from opentelemetry.sdk import resources as sdk_resources
 from opentelemetry.sdk import trace as sdk_trace
-from opentelemetry.sdk.metrics._internal import metric_reader_storage
+from opentelemetry.sdk.metrics._internal import _view_instrument_match, aggregation, metric_reader_storage, view
 from opentelemetry.sdk.metrics._internal.exponential_histogram.mapping import exponent_mapping, logarithm_mapping
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from aumos_otel import guard
+from aumos_otel._internal import ambient
 from aumos_otel.errors import ConfigError
 
 try:
@@ -213,6 +221,8 @@ def reset_metrics_after_fork(provider: Any) -> None:
         _renew_reader(reader)
     for meter in provider._meters.values():  # noqa: SLF001 - same
         _renew_meter(meter)
+    if hasattr(provider, "start_over"):
+        provider.start_over()
 
 
 def _new_storage(consumer: Any, reader: Any) -> Any:
@@ -289,6 +299,66 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _field(name: str, written: str | None = None) -> Any:
+    """A property that reads one attribute, and writes it or another one."""
+    read = operator.attrgetter(name)
+    return property(read, lambda self, value: setattr(self, written or name, value))
+
+
+def context_with_span(context: otel_context.Context, span: Any) -> otel_context.Context:
+    """``context`` with ``span`` as the current one."""
+    return otel_context.Context({**context, ambient.SPAN_KEY: span})
+
+
+def _new_span_context() -> Any:
+    """Makes a valid `SpanContext` of (trace id, span id, False, flags, trace state, True), without looking at it again."""
+    made = tuple.__new__(trace.SpanContext, (1, 2, False, trace.TraceFlags(1), trace.TraceState(), True))
+    if made == trace.SpanContext(
+        1, 2, is_remote=False, trace_flags=trace.TraceFlags(1), trace_state=trace.TraceState()
+    ):
+        return partial(tuple.__new__, trace.SpanContext)
+    MISSING.append("SpanContext.__new__")
+    return lambda parts: trace.SpanContext(*parts[:5])
+
+
+new_span_context = _new_span_context()
+
+
+def root_sampler(sampler: Any) -> Any:
+    """What a parent-based sampler of the SDK asks about roots; None where it is none, or children do not follow."""
+    delegates = {
+        "_remote_parent_sampled": ALWAYS_ON,
+        "_local_parent_sampled": ALWAYS_ON,
+        "_remote_parent_not_sampled": ALWAYS_OFF,
+        "_local_parent_not_sampled": ALWAYS_OFF,
+    }
+    follows = type(sampler) is ParentBased and all(getattr(sampler, key, None) is is_ for key, is_ in delegates.items())
+    return getattr(sampler, "_root", None) if follows else None
+
+
+class TracerNames(sdk_trace.Tracer):
+    """The SDK's private names of a tracer's fields for `aumos_otel.providers.tracer.Tracer`."""
+
+    enabled: bool
+    scope: InstrumentationScope
+    measures: bool
+
+    def adopt(self) -> sdk_trace.SpanLimits:
+        """Read the fields of a tracer that the SDK has made; returns its limits."""
+        self.enabled = self._tracer_config.is_enabled
+        self.scope = self._instrumentation_scope
+        self.measures = type(self._tracer_metrics).__name__ != "NoOpTracerMetrics"
+        return self._span_limits
+
+    def measure(self, parent: trace.SpanContext | None, decision: Any) -> Any:
+        """Count a span that starts in the SDK's own metrics; returns what counts its end."""
+        return self._tracer_metrics.start_span(parent, decision)
+
+    def _set_tracer_config(self, tracer_config: Any) -> None:
+        super()._set_tracer_config(tracer_config)
+        self.enabled = tracer_config.is_enabled
+
+
 def instrumented_by_contrib(app: Any) -> bool:
     """Whether contrib's FastAPIInstrumentor has instrumented this application."""
     return bool(getattr(app, "_is_instrumented_by_opentelemetry", False))
@@ -348,3 +418,287 @@ def reset_globals() -> None:
     internal_logs = _logs._internal  # noqa: SLF001 - same
     internal_logs._LOGGER_PROVIDER = None  # noqa: SLF001 - same
     internal_logs._LOGGER_PROVIDER_SET_ONCE = type(internal_logs._LOGGER_PROVIDER_SET_ONCE)()  # noqa: SLF001 - same
+
+
+def bounded(values: dict[str, Any], lost: int, most: int | None = None, *, immutable: bool = True) -> BoundedAttributes:
+    """The SDK's view of attributes that have been cleaned; it shares ``values``."""
+    view = BoundedAttributes(most, immutable=immutable)
+    view._dict = values  # noqa: SLF001 - this module is where private names live
+    view.dropped = lost
+    return view
+
+
+class SpanNames(sdk_trace.ReadableSpan):
+    """The SDK's private names of a span's fields for `aumos_otel.recording.span.Span`.
+
+    Its base and foreign processors read them; what such a processor writes is exported.
+    """
+
+    _name = _field("name")
+    _context = _field("context")
+    _kind = _field("kind")
+    _parent = _field("parent")
+    _start_time = _field("start_time")
+    _end_time = _field("end_time")
+    _resource = _field("resource", "own_resource")
+    _instrumentation_scope = _field("instrumentation_scope", "own_scope")
+    _instrumentation_info = _field("instrumentation_info")
+
+    @property
+    def _span_processor(self) -> Any:
+        span: Any = self
+        return span.recorder.span_processor
+
+    def _readable_span(self) -> sdk_trace.ReadableSpan:
+        """As it is now, for those who export spans that are still open."""
+        span: Any = self
+        return sdk_trace.ReadableSpan(
+            name=span.name,
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=bounded(dict(span.attributes), span.lost_values),
+            events=span._events,  # noqa: SLF001 - this module is where private names live
+            links=span._links,  # noqa: SLF001 - same
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    @property
+    def _attributes(self) -> Any:
+        span: Any = self
+        span.make()
+        span.simple = False  # who asks may write
+        return bounded(span.values, span.lost_values, immutable=span.end_time is not None)
+
+    @_attributes.setter
+    def _attributes(self, given: Any) -> None:
+        span: Any = self
+        span.simple = False
+        span.values = dict(getattr(given, "_dict", given) or {})
+        span.lost_values = getattr(given, "dropped", 0)
+
+    @property
+    def _events(self) -> Any:
+        span: Any = self
+        return BoundedList.from_seq(None, span.events)
+
+    @_events.setter
+    def _events(self, given: Any) -> None:
+        span: Any = self
+        span.happenings = [
+            (event.name, event.timestamp, dict(event.attributes or {}), event.dropped_attributes) for event in given
+        ]
+
+    @property
+    def _links(self) -> Any:
+        span: Any = self
+        return BoundedList.from_seq(None, span.links)
+
+    @_links.setter
+    def _links(self, given: Any) -> None:
+        span: Any = self
+        span.references = [(link.context, dict(link.attributes or {}), link.dropped_attributes) for link in given]
+
+    @property
+    def _status(self) -> Any:
+        span: Any = self
+        return span.status
+
+    @_status.setter
+    def _status(self, given: Any) -> None:
+        span: Any = self
+        span.code, span.description = given.status_code.value, given.description
+
+
+def _is_tuple_of_fields() -> bool:
+    """Whether a `SpanContext` is the tuple (trace id, span id, remote, flags, state, valid), which is read faster than its properties."""
+    state = trace.TraceState()
+    context: Any = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1), trace_state=state)
+    if isinstance(context, tuple) and tuple(context) == (1, 2, True, 1, state, True) and context[4] is state:
+        return True
+    MISSING.append("SpanContext as a tuple")
+    return False
+
+
+#: Whether the fields of a `SpanContext` may be read as those of a tuple.
+CONTEXT_IS_TUPLE: bool = _is_tuple_of_fields()
+
+
+_ViewInstrumentMatch: Any = _require(_view_instrument_match, "_ViewInstrumentMatch")
+
+#: What a reader of the SDK has of one instrument; object where the SDK keeps it otherwise.
+ViewInstrumentMatch: Any = _ViewInstrumentMatch or object
+
+_KINDS: dict[Any, str] = {
+    _require(aggregation, "_SumAggregation"): "sum",
+    _require(aggregation, "_LastValueAggregation"): "last",
+    _require(aggregation, "_ExplicitBucketHistogramAggregation"): "histogram",
+}
+_default_reservoirs = _require(view, "_default_reservoir_factory")
+_require(_MetricReaderStorage, "_get_or_init_view_instrument_match")
+_require(_MetricReaderStorage, "_new_view_instrument_match")
+_require(sdk_metrics.Meter, "_set_meter_config")
+_require(sdk_metrics.Counter, "_is_enabled")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How a reader wants the amounts of an instrument.
+
+    Attributes:
+        kind: sum, last or histogram.
+        bounds: of the buckets of a histogram.
+        min_max: whether the least and the largest are kept.
+        limit: most series.
+        delta: whether each collection begins anew.
+    """
+
+    kind: str
+    bounds: tuple[float, ...]
+    min_max: bool
+    limit: int
+    delta: bool
+
+
+def stream_of(match: Any) -> Stream | None:
+    """The stream of a `ViewInstrumentMatch`; None where it is more than adding up whole sets of attributes."""
+    try:
+        chosen, made = match._view, match._aggregation  # noqa: SLF001 - this module is where private names live
+        kind = _KINDS.get(type(made))
+        if kind is None or chosen._attribute_keys is not None:  # noqa: SLF001 - same
+            return None
+        if chosen._exemplar_reservoir_factory is not _default_reservoirs:  # noqa: SLF001 - same
+            return None
+        return Stream(
+            kind,
+            tuple(getattr(made, "_boundaries", ())),
+            getattr(made, "_record_min_max", True),
+            match._cardinality_limit,  # noqa: SLF001 - same
+            match._reset_on_collect,  # noqa: SLF001 - same
+        )
+    except AttributeError as error:  # another version of the SDK; it goes on by itself
+        guard.record("compat.stream", error)
+        return None
+
+
+class _TabledStorage(_MetricReaderStorage or object):  # type: ignore[misc]  # same
+    """The SDK's storage of a reader; ``adopt`` may put another match in the place of each that the SDK makes."""
+
+    adopt: Any
+
+    def _new_view_instrument_match(self, view: Any, instrument: Any) -> Any:
+        return self.adopt(super()._new_view_instrument_match(view, instrument), instrument)
+
+
+def adopt_matches(provider: Any, adopting: Callable[[Any], Callable[[Any, Any], Any]]) -> None:
+    """Let each `ViewInstrumentMatch` that a meter provider makes from now on be adopted.
+
+    Args:
+        provider: of the SDK.
+        adopting: called with a reader; returns what is called with match and instrument, and returns a match.
+    """
+    storages = getattr(getattr(provider, "_measurement_consumer", None), "_reader_storages", {})
+    if _MetricReaderStorage is None or _ViewInstrumentMatch is None or not isinstance(storages, dict):
+        return
+    for reader, storage in storages.items():
+        if type(storage) is _MetricReaderStorage:
+            storage.adopt = adopting(reader)
+            storage.__class__ = _TabledStorage
+
+
+def matches_of(instrument: Any) -> list[Any]:
+    """What all readers have of an instrument; nothing where the SDK does not tell."""
+    found: list[Any] = []
+    storages = getattr(getattr(instrument, "_measurement_consumer", None), "_reader_storages", {})
+    for storage in storages.values():
+        if type(storage) is not _TabledStorage:
+            return []
+        found += storage._get_or_init_view_instrument_match(instrument)  # noqa: SLF001 - this module is where private names live
+    return found
+
+
+def is_recording(instrument: Any) -> bool:
+    """Whether the meter of an instrument is known to be enabled."""
+    is_enabled = getattr(instrument, "_is_enabled", None)
+    return is_enabled is not None and bool(is_enabled())
+
+
+def instruments_of(provider: Any) -> list[Any]:
+    """The instruments that a meter provider of the SDK has made so far."""
+    meters = list(getattr(provider, "_meters", {}).values())
+    return [each for meter in meters for each in list(getattr(meter, "_instrument_id_instrument", {}).values())]
+
+
+def exemplar_filter(instrument: Any) -> Any:
+    """The exemplar filter for what an instrument of the SDK records; None where it is not to be found."""
+    consumer = getattr(instrument, "_measurement_consumer", None)
+    return getattr(getattr(consumer, "_sdk_config", None), "exemplar_filter", None)
+
+
+class ConfiguredMeter(sdk_metrics.Meter):
+    """The SDK's meter, which tells when it is switched on or off."""
+
+    def reconfigured(self, instruments: list[Any]) -> None:
+        """These instruments may have to do something else from now on."""
+
+    def _set_meter_config(self, meter_config: Any) -> None:
+        super()._set_meter_config(meter_config)
+        self.reconfigured(list(getattr(self, "_instrument_id_instrument", {}).values()))
+
+
+#: Under which a context tells that its telemetry is not wanted.
+SUPPRESSION_KEY: str = _SUPPRESS_INSTRUMENTATION_KEY
+
+
+class LoggerNames(sdk_logs.Logger):
+    """The SDK's private names of a logger's fields for `aumos_otel.providers.logger.Logger`."""
+
+    active: bool
+    measures: bool
+    processor: Any
+
+    def adopt(self) -> tuple[sdk_logs.LogRecordLimits, Resource, InstrumentationScope] | None:
+        """Read the fields of a logger that the SDK has made; returns its limits, resource and scope.
+
+        None where this SDK keeps them otherwise.
+        """
+        try:
+            self.active = self._logger_config.is_enabled
+            self.measures = type(self._logger_metrics).__name__ != "NoOpLoggerMetrics"
+            self.processor = self._multi_log_record_processor
+            return self._log_record_limits, self._resource, self._instrumentation_scope
+        except AttributeError as error:
+            name = f"Logger.{error.name}"
+            MISSING.extend({name}.difference(MISSING))
+            return None
+
+    def spoken_by(self, resource: Resource, scope: InstrumentationScope) -> None:
+        """This is who speaks from now on."""
+
+    def _set_logger_config(self, logger_config: Any) -> None:
+        super()._set_logger_config(logger_config)
+        self.active = logger_config.is_enabled
+
+    def _set_resource(self, resource: Resource) -> None:
+        super()._set_resource(resource)
+        self.spoken_by(resource, self._instrumentation_scope)
+
+
+#: Keys under which a context says that HTTP calls are not to be instrumented.
+_SUPPRESS: str = _require(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY") or ""
+_SUPPRESS_HTTP: str = _require(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY") or ""
+_SUPPRESS_OF_OLD: str = "suppress_instrumentation"
+
+
+def http_suppressed(context: otel_context.Context) -> bool:
+    """Whether calls over HTTP are not to be instrumented in ``context``."""
+    return bool(context.get(_SUPPRESS) or context.get(_SUPPRESS_HTTP) or context.get(_SUPPRESS_OF_OLD))
+
+
+def running_threads() -> set[int]:
+    """The numbers of all threads that may be running Python code; `threading.enumerate` lacks those that are ending."""
+    return set(sys._current_frames())  # noqa: SLF001 - documented

@@ -32,8 +32,9 @@ METRIC_TENANT_LIMIT: Final = 200
 #: Longest identity value kept, in characters.
 VALUE_LIMIT: Final = 200
 
-_IDENTITY_KEY = otel_context.create_key("aumos-identity")
-_LOCAL_ROOT = "_aumos_local_root"
+#: Under which a context holds its `Identity`.
+IDENTITY_KEY: Final = otel_context.create_key("aumos-identity")
+_LOCAL_ROOT: Final = "aumos_local_root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ forking.in_child(_renew_lock)
 
 def current(context: otel_context.Context | None = None) -> Identity:
     """The identity bound to ``context`` (default: the current one)."""
-    found = otel_context.get_value(_IDENTITY_KEY, context)
+    found = otel_context.get_value(IDENTITY_KEY, context)
     return found if isinstance(found, Identity) else _NOBODY
 
 
@@ -89,7 +90,7 @@ def bind(
     """
     given = {"tenant_id": _as_text(tenant_id), "session_id": _as_text(session_id), "user_id": _as_text(user_id)}
     identity = replace(current(), **{name: value for name, value in given.items() if value is not None})
-    token = otel_context.attach(otel_context.set_value(_IDENTITY_KEY, identity))
+    token = otel_context.attach(otel_context.set_value(IDENTITY_KEY, identity))
     try:
         with guard.swallow("context.bind"):
             _stamp_open_spans(identity.attributes())
@@ -143,12 +144,12 @@ def mark_local_root(span: trace.Span, parent_context: otel_context.Context | Non
     """
     parent = trace.get_current_span(parent_context)
     if parent.is_recording():
-        setattr(span, _LOCAL_ROOT, getattr(parent, _LOCAL_ROOT, parent))
+        setattr(span, _LOCAL_ROOT, getattr(parent, _LOCAL_ROOT, None) or parent)
 
 
 def _stamp_open_spans(values: Mapping[str, str]) -> None:
     span = trace.get_current_span()
-    root = getattr(span, _LOCAL_ROOT, span)
+    root = getattr(span, _LOCAL_ROOT, None) or span
     for target in (span,) if root is span else (span, root):
         if target.is_recording():
             target.set_attributes(dict(values))

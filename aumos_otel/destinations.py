@@ -98,7 +98,10 @@ class Exits:
     def unsampled(self, count: int = 1) -> None:
         """Count spans that a sampler did not keep."""
         for dispatch in self.dispatches["traces"]:
-            dispatch.books.refuse(count, attributes.AUMOS_OTEL_REASON_SAMPLED)
+            if count == 1:
+                dispatch.books.skip()
+            else:
+                dispatch.books.refuse(count, attributes.AUMOS_OTEL_REASON_SAMPLED)
 
     def start(self) -> None:
         """Begin to send what ended processes left in the spools."""

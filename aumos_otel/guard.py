@@ -120,6 +120,17 @@ def record(site: str, error: BaseException | None) -> None:
         )
 
 
+def told(site: str, error: BaseException) -> None:
+    """`swallow` for an exception that has just been caught: where entering a block would cost too much.
+
+    Raises:
+        BaseException: the same, under our own fixtures.
+    """
+    record(site, error)
+    if _strict:
+        raise error
+
+
 def notice(site: str, sentence: str) -> None:
     """Count one event at ``site`` that is no exception, and log ``sentence`` at most once a minute."""
     if _count(site):

@@ -5,33 +5,30 @@ It uses OpenTelemetry's API alone, so it costs next to nothing until an SDK is i
 
 from __future__ import annotations
 
+import functools
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 
 from aumos_otel import guard
-from aumos_otel._internal import failure, flow
+from aumos_otel._internal import ambient, failure, flow
 from aumos_otel._internal.attachment import Attachment
 from aumos_otel._internal.per_provider import PerProvider
 from aumos_otel._internal.wrapping import F, underlying, wrap
 from aumos_otel.semconv.spans import SCOPE_AUMOS_OTEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from opentelemetry.context import Context
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
 _SITE: Final = "spans.span"
-_tracer: PerProvider[Tracer] = PerProvider(
-    trace.get_tracer_provider, lambda: trace.get_tracer(SCOPE_AUMOS_OTEL, version("aumos-otel"))
-)
-
-
+_KIND: Final = trace.SpanKind.INTERNAL
 @overload
 def span(function: F, /) -> F: ...
 
@@ -79,7 +76,7 @@ class SpanMaker:
         """``function`` with a span around each call."""
         target = underlying(function)
         name = self._name or str(getattr(target, "__qualname__", type(target).__qualname__))
-        return wrap(function, lambda _args, _kwargs: _begin(name, self._attributes))
+        return wrap(function, functools.partial(_begin, name, self._attributes))
 
     def __enter__(self) -> Span:
         operation = _begin(self._name or "span", self._attributes)
@@ -115,7 +112,7 @@ class _OpenSpan:
     def __init__(self, span: Span, context: Context) -> None:
         self.span = span
         self.context = context
-        self._open = [True]
+        self._open = True
 
     def yielded(self, item: object) -> None:
         """Items are the user's own business."""
@@ -126,9 +123,18 @@ class _OpenSpan:
     def ended(self, error: BaseException | None = None, *, abandoned_at: int | None = None) -> None:
         """End the span; only the first call counts, also among threads."""
         try:
-            self._open.pop()
-        except IndexError:
+            del self._open
+        except AttributeError:
             return
+        if error is None and abandoned_at is None:
+            try:
+                self.span.end()
+            except Exception as problem:  # noqa: BLE001 - it is counted
+                guard.told(_SITE, problem)
+        else:
+            self._end_early(error, abandoned_at)
+
+    def _end_early(self, error: BaseException | None, abandoned_at: int | None) -> None:
         with guard.swallow(_SITE):
             try:
                 if error is not None and not failure.is_interruption(error):
@@ -138,11 +144,29 @@ class _OpenSpan:
                 self.span.end(time.time_ns() - late if late else None)
 
 
-def _begin(name: str, attributes: Mapping[str, AttributeValue]) -> _OpenSpan | None:
+def _make_starter() -> Callable[[str, Context, Any, Any], Span]:
+    """What starts a span of ours in a context."""
+    tracer = trace.get_tracer(SCOPE_AUMOS_OTEL, version("aumos-otel"))
+    begin: Callable[[str, Context, Any, Any], Span] | None = getattr(tracer, "begin", None)
+    if begin is not None:  # a tracer of ours, which need not look at what else the API lets one ask for
+        return begin
+    return tracer.start_span
+
+
+_starter: PerProvider[Callable[[str, Context, Any, Any], Span]] = PerProvider(
+    lambda: ambient.TRACERS[ambient.TRACER], _make_starter
+)
+
+
+def _begin(name: str, attributes: Mapping[str, AttributeValue] | None, *_call: object) -> _OpenSpan | None:
     """Start a span, or say that there is nobody to tell it to."""
-    flow.end_abandoned()
-    with guard.swallow(_SITE):
-        started = _tracer.get().start_span(name, attributes=attributes)
-        if started.get_span_context().is_valid:
-            return _OpenSpan(started, trace.set_span_in_context(started))
+    if flow.waiting:
+        flow.end_abandoned()
+    try:
+        here = ambient.current_context()
+        started = _starter.get()(name, here, _KIND, attributes)
+        if started.get_span_context()[5]:  # it is valid
+            return _OpenSpan(started, Context({**here, ambient.SPAN_KEY: started}))
+    except Exception as problem:  # noqa: BLE001 - it is counted
+        guard.told(_SITE, problem)
     return None

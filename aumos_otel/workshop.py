@@ -13,6 +13,7 @@ from aumos_otel.delivery.file import FileTransport
 from aumos_otel.delivery.foreign import ExporterPreparation, redacted_log, redacted_span
 from aumos_otel.delivery.intake import IntakeLimits
 from aumos_otel.delivery.lane import Lane, Patience
+from aumos_otel.delivery.log_writer import LogWriter
 from aumos_otel.delivery.otlp import build_transport
 from aumos_otel.delivery.outbox import BatchLimits, MemoryOutbox, SpoolOutbox
 from aumos_otel.delivery.packing import MAX_BYTES, parcels_of
@@ -20,6 +21,8 @@ from aumos_otel.delivery.policy import Policy
 from aumos_otel.delivery.preparation import Exit, Preparation
 from aumos_otel.delivery.reading import log_record, span_record
 from aumos_otel.delivery.selection import Selection
+from aumos_otel.delivery.sheaf import Grain
+from aumos_otel.delivery.span_writer import SpanWriter
 from aumos_otel.delivery.target import DEFAULT_TIMEOUT
 from aumos_otel.delivery.truncation import DEFAULT
 from aumos_otel.redaction.policy import Redactor
@@ -58,6 +61,9 @@ _READERS: Final[dict[Signal, Callable[[Any], Any]]] = {
 }
 
 
+_WRITERS: Final[dict[Signal, Callable[..., Any]]] = {"traces": SpanWriter, "logs": LogWriter}
+
+
 class Workshop:
     """Makes dispatches; destinations of one process share breakers and redactors.
 
@@ -81,7 +87,10 @@ class Workshop:
         books = self._ledger.open(signal)
         exits = [self._exit(books, way, target) for way, target in ways]
         encode = partial(parcels_of, limits=DEFAULT, max_bytes=MAX_BYTES)
-        preparation = Preparation(books, exits, _READERS[signal], encode, self.paused)
+        room = min(way.queue_bytes for way, _ in ways)
+        grain = Grain.of(self._batch(signal), self._most(signal), room)
+        writer = partial(_WRITERS[signal], grain=grain) if signal in _WRITERS else None
+        preparation = Preparation(books, exits, _READERS[signal], encode, self.paused, writer=writer)
         spooled = any(self._spool_options(way).enabled for way, _ in ways)
         return self._forkable(Dispatch(books, exits, preparation, self._intake(signal, spooled=spooled), self._budget))
 

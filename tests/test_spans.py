@@ -346,7 +346,7 @@ class TestErrors:
             raise RuntimeError
 
         guard.set_strict(False)
-        monkeypatch.setattr(spans._tracer, "get", broken)
+        monkeypatch.setattr(spans._starter, "get", broken)
 
         @aumos.span("load")
         def load() -> int:

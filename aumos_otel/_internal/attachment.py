@@ -6,33 +6,35 @@ thread, task or finalizer than the one that attached.  Here that is an expected 
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from typing import Any
 
-from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
-#: Tells whether we are still in the `contextvars.Context` of the attachment, by public means.
-_home: ContextVar[None] = ContextVar("aumos_otel_attachment")
+from aumos_otel._internal.ambient import attach_context, current_context, detach_context
 
 
 class Attachment:
     """Makes ``context`` current from its construction until `release`."""
 
-    __slots__ = ("_context", "_marker", "_previous", "_token")
+    __slots__ = ("_context", "_token")
 
-    def __init__(self, context: otel_context.Context) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._previous = otel_context.get_current()
-        self._token = otel_context.attach(context)
-        self._marker = _home.set(None)
+        self._token = attach_context(context)
 
-    def release(self) -> otel_context.Context:
+    def release(self) -> Context:
         """Make the previous context current again; returns the one that was current until now."""
-        last = otel_context.get_current()
-        try:
-            _home.reset(self._marker)
-        except ValueError:  # another thread, task or finalizer: its current context is not ours to reset
-            if last is self._context:
-                otel_context.attach(self._previous)
-            return self._context
-        otel_context.detach(self._token)
-        return last
+        return give_back(self._token, self._context)
+
+
+def give_back(token: Any, context: Context) -> Context:
+    """Undo the `ambient.attach_context` of ``context`` that returned ``token``; as `Attachment.release`."""
+    last: Context = current_context()
+    try:
+        detach_context(token)
+    except (ValueError, RuntimeError):  # another thread, task or finalizer: its current context is not ours to reset
+        if last is context:  # it was copied from there
+            before = getattr(token, "old_value", None)
+            attach_context(before if isinstance(before, Context) else Context())
+        return context
+    return last

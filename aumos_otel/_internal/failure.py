@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Status, StatusCode
 
 from aumos_otel import guard
-from aumos_otel._internal import plain
+from aumos_otel._internal import exception_class, plain, stack_text
 from aumos_otel.semconv import attributes, events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from opentelemetry.trace import Span
 
@@ -21,6 +21,10 @@ _CANCELLATIONS = {"CancelledError", "Cancelled"}
 
 #: Exceptions of one chain that are looked at.
 _CHAIN: Final = 64
+
+
+#: Whether the text of an exception comes from builtins alone.
+is_plain = exception_class.is_plain
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -35,16 +39,7 @@ def is_cancellation(error: BaseException) -> bool:
 
 def error_type(error: BaseException) -> str:
     """Value of ``error.type``: the class with its module, which builtins go without."""
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def is_plain(error: BaseException) -> bool:
-    """Whether the text of ``error`` comes from builtins alone, so that asking for it can neither raise nor hang."""
-    if type(error).__module__ != "builtins":
-        return False
-    arguments = error.args[:1] if isinstance(error, BaseExceptionGroup) else error.args
-    return all(type(argument) in plain.SCALARS for argument in arguments)
+    return exception_class.of(error).error_type
 
 
 def message(error: BaseException) -> str:
@@ -54,6 +49,22 @@ def message(error: BaseException) -> str:
 
 def stacktrace(error: BaseException) -> str:
     """The traceback with its causes; without their messages where those take too long."""
+    try:
+        text = stack_text.rendered(error, _said)
+    except BaseException as problem:
+        if guard.is_control_flow(type(problem)):
+            raise
+        text = None
+    return _formatted(error) if text is None else text
+
+
+def _said(error: BaseException) -> str:
+    """``str(error)``; raises where that does, or takes too long."""
+    return str(error) if is_plain(error) else str.__str__(plain.ask(lambda: str(error), error))
+
+
+def _formatted(error: BaseException) -> str:
+    """The traceback as the library writes it, each time anew."""
     suspects = [link for link in _chain(error) if not is_plain(link)]
     if not suspects:
         return "".join(traceback.format_exception(error))
@@ -70,6 +81,11 @@ def description(error: BaseException) -> str:
     return f"{type(error).__name__}: {message(error)}"
 
 
+def described(error: BaseException, told: Mapping[str, Any]) -> str:
+    """The same, where `event` has told it."""
+    return f"{type(error).__name__}: {told[attributes.EXCEPTION_MESSAGE]}"
+
+
 def attributes_of(error: BaseException) -> dict[str, Any]:
     """What a record says of ``error``: type, message, stack trace."""
     return {
@@ -81,7 +97,9 @@ def attributes_of(error: BaseException) -> dict[str, Any]:
 
 def event(error: BaseException, *, escaped: bool = False) -> dict[str, Any]:
     """Attributes of the event of a span that tells of ``error``."""
-    return {**attributes_of(error), attributes.EXCEPTION_ESCAPED: str(escaped)}
+    told = attributes_of(error)
+    told[attributes.EXCEPTION_ESCAPED] = "True" if escaped else "False"
+    return told
 
 
 def record(span: Span, error: BaseException) -> None:
@@ -89,6 +107,10 @@ def record(span: Span, error: BaseException) -> None:
     if not span.is_recording():
         return
     span.set_attribute(attributes.ERROR_TYPE, error_type(error))
+    fail = getattr(span, "fail", None)  # a span of ours does both at once
+    if fail is not None:
+        fail(error, record=True, status=True)
+        return
     span.add_event(events.EXCEPTION, event(error))
     span.set_status(Status(StatusCode.ERROR, description(error)))
 

@@ -7,22 +7,26 @@ ends its operation exactly once, from whatever thread or task that happens in.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import time
+import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import wrapt
-from opentelemetry import context as otel_context
 
 from aumos_otel import guard
-from aumos_otel._internal.attachment import Attachment
+from aumos_otel._internal.ambient import attach_context, current_context, detach_context
+from aumos_otel._internal.attachment import give_back
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     Proxy = wrapt.BaseObjectProxy[Any]
 else:
     Proxy = wrapt.BaseObjectProxy
@@ -51,7 +55,7 @@ class Operation(Protocol):
     ``ended`` is called at least once; only the first call counts.
     """
 
-    context: otel_context.Context
+    context: Context
 
     def yielded(self, item: object) -> None:
         """One item of a stream."""
@@ -97,21 +101,33 @@ class Flow:
         """Run ``function`` in the operation's context; what it raises ends the operation."""
         if self._start() is None or self._context is None:
             return function(*args)
-        token = otel_context.attach(self._context)
+        token = attach_context(self._context)
         try:
             return function(*args)
         except BaseException as error:
             self.end(error)
             raise
         finally:
-            self._keep(otel_context.get_current())
-            otel_context.detach(token)
+            self._keep(current_context())
+            detach_context(token)
 
-    async def astep(self, awaitable: Awaitable[T]) -> T:
-        """Await the next item."""
-        item = await self.arun(awaitable)
-        if self._operation is not None:
-            self._operation.yielded(item)
+    async def astep(self, advance: Callable[..., Awaitable[T]], *args: object) -> T:
+        """Await the next item, which ``advance`` gives."""
+        operation = self._start()
+        context = self._context
+        if operation is None or context is None:
+            return await advance(*args)
+        if self._watch is None:
+            self._watch_loop(operation)
+        token = attach_context(context)
+        try:
+            item = await advance(*args)
+        except BaseException as error:
+            self.end(error)
+            raise
+        finally:
+            self._keep(give_back(token, context))
+        operation.yielded(item)
         return item
 
     async def arun(self, awaitable: Awaitable[T]) -> T:
@@ -121,14 +137,15 @@ class Flow:
             return await awaitable
         if self._watch is None:
             self._watch_loop(operation)
-        attachment = Attachment(self._context)
+        context = self._context
+        token = attach_context(context)
         try:
             return await awaitable
         except BaseException as error:
             self.end(error)
             raise
         finally:
-            self._keep(attachment.release())
+            self._keep(give_back(token, context))
 
     def close(self, close: Callable[[], T]) -> T:
         """Run the stream's own ``close``."""
@@ -166,13 +183,14 @@ class Flow:
         return operation
 
     def _start(self) -> Operation | None:
-        begin, self._begin = self._begin, None
+        begin = self._begin
         if begin is not None:
+            self._begin = None
             self._operation = begin()
             self._context = self._operation.context if self._operation is not None else None
         return self._operation
 
-    def _keep(self, context: otel_context.Context) -> None:
+    def _keep(self, context: Context) -> None:
         # A span that the work opened between two steps is current again in the next.
         if self._operation is not None:
             self._context = context
@@ -246,27 +264,103 @@ class GeneratorProxy(Proxy):
 class AsyncGeneratorProxy(Proxy):
     """An async generator whose steps run in the context of an operation."""
 
-    def __init__(self, wrapped: object, flow: Flow) -> None:
+    __slots__ = ("__anext__",)  # called as often as there are items: not by way of the proxy
+
+    def __init__(self, wrapped: Any, flow: Flow) -> None:
         super().__init__(wrapped)
         self._self_flow = flow
+        self.__anext__ = functools.partial(flow.astep, wrapped.__anext__)
 
     def __aiter__(self) -> AsyncGeneratorProxy:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, object]:
-        return self._self_flow.astep(self.__wrapped__.__anext__())
-
     def asend(self, value: object) -> Coroutine[Any, Any, object]:
         """As the generator's."""
-        return self._self_flow.astep(self.__wrapped__.asend(value))
+        return self._self_flow.astep(self.__wrapped__.asend, value)
 
     def athrow(self, *error: Any) -> Coroutine[Any, Any, object]:
         """As the generator's."""
-        return self._self_flow.astep(self.__wrapped__.athrow(*error))
+        return self._self_flow.astep(self.__wrapped__.athrow, *error)
 
     def aclose(self) -> Coroutine[Any, Any, object]:
         """As the generator's."""
         return self._self_flow.aclose(self.__wrapped__.aclose())
+
+
+def async_generator(wrapped: object, begin: Callable[[], Operation | None]) -> AsyncGeneratorProxy:
+    """An async generator that does what ``wrapped`` does, as `generator`."""
+    return AsyncGeneratorProxy(wrapped, Flow(begin=begin))
+
+
+def generator(wrapped: Any, begin: Callable[[], Operation | None]) -> Generator[Any, Any, Any]:
+    """A generator that does what ``wrapped`` does, in the context of an operation that begins with the first step."""
+    if type(wrapped) is not GeneratorType:  # somebody else's stand-in for one
+        return cast("Generator[Any, Any, Any]", GeneratorProxy(wrapped, Flow(begin=begin)))
+    life: list[weakref.ref[object]] = []
+    made: Any = _steps(wrapped, begin, life)
+    made.__name__, made.__qualname__ = wrapped.__name__, wrapped.__qualname__
+    life.append(weakref.ref(made, _nothing))  # one with a callback is dead before any finalizer runs
+    return cast("Generator[Any, Any, Any]", made)
+
+
+def _nothing(_dead: object) -> None:
+    pass
+
+
+def _steps(
+    wrapped: Generator[Any, Any, Any], begin: Callable[[], Operation | None], life: list[weakref.ref[object]]
+) -> Generator[Any, Any, Any]:
+    operation = begin()
+    del begin
+    if operation is None:
+        return (yield from wrapped)
+    context, hear, send = operation.context, operation.yielded, wrapped.send
+    sent = thrown = None
+    while True:
+        token = attach_context(context)
+        try:
+            item = send(sent) if thrown is None else wrapped.throw(thrown)
+        except StopIteration as end:
+            sent = end.value
+            break
+        except BaseException as error:
+            operation.ended(error)
+            raise
+        finally:
+            thrown = None
+            context = current_context()  # a span that was opened inside is current again in the next step
+            detach_context(token)
+        hear(item)
+        try:
+            sent = yield item
+        except GeneratorExit:
+            if life[0]() is None:  # nobody refers to it any more
+                abandon(operation)
+                raise
+            value = _close(wrapped, operation, context)
+            if value is None:
+                raise
+            return value
+        except BaseException as error:  # noqa: BLE001 - it is thrown in and goes on to where the work is
+            thrown = error
+    if sent is not None:
+        operation.returned(sent)
+    operation.ended()
+    return sent
+
+
+def _close(wrapped: Generator[Any, Any, Any], operation: Operation, context: Context) -> object:
+    """Close a generator, and its operation; returns what the generator returned, which it does from 3.13 on."""
+    token = attach_context(context)
+    try:
+        value: object = wrapped.close()  # type: ignore[func-returns-value]  # until 3.13
+    except BaseException as error:
+        operation.ended(error)
+        raise
+    finally:
+        detach_context(token)
+    operation.ended(GeneratorExit())
+    return value
 
 
 def follow(operation: Operation, value: object, again: Follow | None = None) -> object:
@@ -291,7 +385,8 @@ async def _finish(flow: Flow, coroutine: Awaitable[object], follow: Follow) -> o
     return value if operation is None else follow(operation, value)
 
 
-_abandoned: deque[tuple[Operation, int]] = deque()
+#: Operations that `end_abandoned` will end, and when they were abandoned.
+waiting: deque[tuple[Operation, int]] = deque()
 
 
 def abandon(operation: Operation) -> None:
@@ -306,7 +401,7 @@ def abandon(operation: Operation) -> None:
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(_LOCK_HOLDERS):
-            _abandoned.append((operation, now))
+            waiting.append((operation, now))
             return
         frame = frame.f_back
     operation.ended(abandoned_at=now)
@@ -314,9 +409,9 @@ def abandon(operation: Operation) -> None:
 
 def end_abandoned() -> None:
     """End the operations that a finalizer could not; called before new ones start and before a flush."""
-    while _abandoned:
+    while waiting:
         try:
-            operation, at = _abandoned.popleft()
+            operation, at = waiting.popleft()
         except IndexError:  # another thread took it
             return
         operation.ended(abandoned_at=at)

@@ -9,17 +9,24 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from types import FunctionType
-from typing import Any, TypeVar, cast
+from types import FunctionType, NoneType
+from typing import Any, Final, TypeVar, cast
 
 import wrapt
-from opentelemetry import context as otel_context
 
 from aumos_otel._internal import flow
-from aumos_otel._internal.attachment import Attachment
+from aumos_otel._internal.ambient import METER as _METER
+from aumos_otel._internal.ambient import METERS as _METERS
+from aumos_otel._internal.ambient import TRACER as _TRACER
+from aumos_otel._internal.ambient import TRACERS as _TRACERS
+from aumos_otel._internal.ambient import attach_context, detach_context
+from aumos_otel._internal.attachment import give_back
 
 #: What can be decorated; a type variable, so that the user's own types come out unchanged.
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
+
+#: Classes of results that nobody goes on with.
+_WHOLE: Final = frozenset({NoneType, bool, int, float, str, bytes, tuple, list, dict, set})
 
 #: Starts the operation for a call with these arguments; None: there is nothing to tell.
 Begin = Callable[[tuple[Any, ...], dict[str, Any]], flow.Operation | None]
@@ -37,9 +44,9 @@ def wrap(function: F, begin: Begin, follow: flow.Follow = flow.follow) -> F:
         raise TypeError(f"a function is needed here, got {function!r}; decorate the method that does the work")
     target = _code_of(function)
     if inspect.isgeneratorfunction(target):
-        return cast("F", wrapt.FunctionWrapper(function, _stepwise(begin, flow.GeneratorProxy)))
+        return cast("F", wrapt.FunctionWrapper(function, _stepwise(begin, flow.generator)))
     if inspect.isasyncgenfunction(target):
-        return cast("F", wrapt.FunctionWrapper(function, _stepwise(begin, flow.AsyncGeneratorProxy)))
+        return cast("F", wrapt.FunctionWrapper(function, _stepwise(begin, flow.async_generator)))
     closure = _around_async if inspect.iscoroutinefunction(target) else _around
     if type(function) is FunctionType:
         return cast("F", closure(function, begin, follow))
@@ -70,18 +77,24 @@ def _code_of(function: object) -> Any:
 def _around(function: Callable[..., Any], begin: Begin, follow: flow.Follow) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if _TRACERS[_TRACER] is None and _METERS[_METER] is None:  # nobody listens
+            return function(*args, **kwargs) if kwargs else function(*args)
         operation = begin(args, kwargs)
         if operation is None:
             return function(*args, **kwargs)
-        token = otel_context.attach(operation.context)
+        token = attach_context(operation.context)
         try:
             value = function(*args, **kwargs)
         except BaseException as error:
             operation.ended(error)
             raise
         finally:
-            otel_context.detach(token)
-        return follow(operation, value)
+            detach_context(token)
+        if type(value) not in _WHOLE:
+            return follow(operation, value)
+        operation.returned(value)
+        operation.ended()
+        return value
 
     return call
 
@@ -89,10 +102,13 @@ def _around(function: Callable[..., Any], begin: Begin, follow: flow.Follow) -> 
 def _around_async(function: Callable[..., Any], begin: Begin, follow: flow.Follow) -> Callable[..., Any]:
     @functools.wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
+        if _TRACERS[_TRACER] is None and _METERS[_METER] is None:  # nobody listens
+            return await function(*args, **kwargs)
         operation = begin(args, kwargs)
         if operation is None:
             return await function(*args, **kwargs)
-        attachment = Attachment(operation.context)
+        context = operation.context
+        token = attach_context(context)
         try:
             value = await function(*args, **kwargs)
         except GeneratorExit:  # the coroutine is dropped, perhaps by the garbage collector
@@ -102,16 +118,24 @@ def _around_async(function: Callable[..., Any], begin: Begin, follow: flow.Follo
             operation.ended(error)
             raise
         finally:
-            attachment.release()
-        return follow(operation, value)
+            give_back(token, context)
+        if type(value) not in _WHOLE:
+            return follow(operation, value)
+        operation.returned(value)
+        operation.ended()
+        return value
 
     return call
 
 
-def _stepwise(begin: Begin, proxy: Callable[[object, flow.Flow], object]) -> Callable[..., Any]:
+def _stepwise(
+    begin: Begin, stepping: Callable[[Any, Callable[[], flow.Operation | None]], object]
+) -> Callable[..., Any]:
     def call(wrapped: Callable[..., Any], instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-        steps = flow.Flow(begin=functools.partial(_with(instance, begin), args, kwargs))
-        return proxy(wrapped(*args, **kwargs), steps)
+        work = wrapped(*args, **kwargs)
+        if _TRACERS[_TRACER] is None and _METERS[_METER] is None:  # nobody listens
+            return work
+        return stepping(work, functools.partial(_with(instance, begin), args, kwargs))
 
     return call
 

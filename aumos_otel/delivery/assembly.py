@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aumos_otel.delivery.wire import delimited, repeated, string
+from aumos_otel.delivery.wire import delimited, string, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from google.protobuf.message import Message
 
@@ -35,25 +35,24 @@ def assemble(parcels: Iterable[Parcel]) -> bytes:
         group = parcel.group
         scopes = resources.setdefault(group[:2], {})
         scopes.setdefault(group, []).append(parcel.data)
-    return repeated(
-        _FIRST,
-        (
-            b"".join(
-                (
-                    _FIRST + delimited(resource),
-                    repeated(_SECOND, map(_scope_records, scopes, scopes.values())),
-                    string(_SCHEMA_URL, schema_url),
-                )
+    pieces: list[bytes] = []  # joined once, since records are large
+    for (resource, schema_url), scopes in resources.items():
+        within = [_FIRST + delimited(resource)]
+        for group, records in scopes.items():
+            _enclose(
+                within,
+                _SECOND,
+                [_FIRST + delimited(group.scope), *records, string(_SCHEMA_URL, group.scope_schema_url)],
             )
-            for (resource, schema_url), scopes in resources.items()
-        ),
-    )
+        within.append(string(_SCHEMA_URL, schema_url))
+        _enclose(pieces, _FIRST, within)
+    return b"".join(pieces)
 
 
-def _scope_records(group: Group, records: Sequence[bytes]) -> bytes:
-    return b"".join(
-        (_FIRST + delimited(group.scope), repeated(_SECOND, records), string(_SCHEMA_URL, group.scope_schema_url))
-    )
+def _enclose(pieces: list[bytes], tag: bytes, message: list[bytes]) -> None:
+    """Append a field with the message of which these are the pieces."""
+    pieces.append(tag + varint(sum(map(len, message))))
+    pieces += message
 
 
 def split(signal: Signal, body: bytes) -> list[tuple[bytes, int]]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import count as counter
 from typing import TYPE_CHECKING, Any, Final
 
 from aumos_otel.semconv import attributes, metrics
@@ -48,11 +49,17 @@ class Books:
         emitted: records handed over so far.
         waiting: records that wait to be prepared.
         dropped: records refused before anybody knew their destinations, by reason.
+        sources: called under the lock before anybody looks: what was counted without it is written down.
+        skip: counts one record that is not sampled; from any thread, at any time, without the lock.
     """
+
+    _gathering: bool
+    _calls: int
 
     def __init__(self, signal: Signal) -> None:
         self.signal = signal
         self.accounts: list[Account] = []
+        self.sources: list[Callable[[], object]] = []
         self.reset_after_fork()
 
     def open(self, destination: str, endpoint: str) -> Account:
@@ -67,12 +74,28 @@ class Books:
             self.emitted += count
             self.dropped[reason] += count
 
+    def gather(self) -> None:
+        """Write down what was counted without the lock; called under the lock."""
+        if not self._gathering:  # else a signal handler or a finalizer looks, and has to be content with what there is
+            self._gathering = True
+            try:
+                calls = self.skip()  # how often it was called before
+                skipped, self._calls = calls - self._calls, calls + 1
+                self.refuse(skipped, attributes.AUMOS_OTEL_REASON_SAMPLED)
+                for source in self.sources:
+                    source()
+            finally:
+                self._gathering = False
+
     def reset_after_fork(self) -> None:
         """Start over in a forked child: what was underway belongs to the parent."""
         self.lock = threading.RLock()
         self.moved = threading.Condition(self.lock)
         self.emitted = self.waiting = 0
         self.dropped: Counter[str] = Counter()
+        self.skip: Callable[[], int] = counter().__next__
+        self._calls = 0
+        self._gathering = False
         for account in self.accounts:
             account.reset_after_fork()
 
@@ -149,12 +172,14 @@ class Account:
     def wait(self, deadline: float) -> bool:
         """Wait until as many records are settled as were emitted by now; False when ``deadline`` (monotonic) came first."""
         with self.books.lock:
+            self.books.gather()
             goal = self.books.emitted + self.adopted
             return self.books.moved.wait_for(lambda: self.settled() >= goal, max(0.0, deadline - time.monotonic()))
 
     def snapshot(self) -> dict[str, Any]:
         """The account as plain data; the sum holds at the moment of the call."""
         with self.books.lock:
+            self.books.gather()
             dropped = self.books.dropped + self.dropped
             return {
                 "name": self.destination,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aumos_otel.delivery.assembly import assemble
-from aumos_otel.delivery.queue import Entry, Queue
+from aumos_otel.delivery.queue import Queue
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class MemoryOutbox:
         account = self._account
         for parcel in parcels:
             account.queued += parcel.count
-            lost = self._queue.offer(Entry(parcel, parcel.count, len(parcel.data), parcel.valued))
+            lost = self._queue.offer(parcel, parcel.count, len(parcel.data), valued=parcel.valued)
             if lost is not None:
                 reason, count = lost
                 account.give_up(count, self.overflow or reason)
@@ -105,21 +105,20 @@ class MemoryOutbox:
     def take(self) -> Batch | None:
         """The next batch, or None."""
         with self._account.books.lock:
-            entries = self._queue.take(self._limits.records, self._limits.bytes)
+            parcels = self._queue.take(self._limits.records, self._limits.bytes)
             self._account.queue_bytes = self._queue.bytes
-        if not entries:
+        if not parcels:
             return None
-        parcels = [entry.item for entry in entries]
         return Batch(assemble(parcels), sum(parcel.count for parcel in parcels))
 
     def withdraw(self) -> list[Parcel]:
         """The parcels of the next batch, which are booked as spooled from now on; called under the lock of the books."""
-        entries = self._queue.take(self._limits.records, self._limits.bytes)
-        count = sum(entry.records for entry in entries)
+        parcels = self._queue.take(self._limits.records, self._limits.bytes)
+        count = sum(parcel.count for parcel in parcels)
         self._account.queued -= count
         self._account.spooled += count
         self._account.queue_bytes = self._queue.bytes
-        return [entry.item for entry in entries]
+        return parcels
 
     def finish(self, batch: Batch) -> None:
         """Nothing to clean up after a batch."""

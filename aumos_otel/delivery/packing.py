@@ -8,6 +8,7 @@ from aumos_otel.delivery.encoding import encode
 from aumos_otel.delivery.parcel import Parcel
 from aumos_otel.delivery.record import MetricRecord
 from aumos_otel.delivery.truncation import DEFAULT
+from aumos_otel.delivery.wire import frame
 
 if TYPE_CHECKING:
     from aumos_otel.delivery.record import Record
@@ -39,7 +40,7 @@ def parcels_of(record: Record, limits: Limits = DEFAULT, max_bytes: int = MAX_BY
     record.truncate(limits)
     data = encode(record)
     if len(data) <= max_bytes:
-        return [Parcel(data, record.count, record.origin.group, record.valued)] if record.count else []
+        return [_parcel(data, record)] if record.count else []
     if isinstance(record, MetricRecord) and len(record.points) > 1:
         half = len(record.points) // 2
         parts = (record.points[:half], record.points[half:])
@@ -48,5 +49,9 @@ def parcels_of(record: Record, limits: Limits = DEFAULT, max_bytes: int = MAX_BY
         record.truncate(limits.divided(divisor))
         data = encode(record)
         if len(data) <= max_bytes:
-            return [Parcel(data, 1, record.origin.group, record.valued)]
+            return [_parcel(data, record)]
     return []
+
+
+def _parcel(data: bytes, record: Record) -> Parcel:
+    return Parcel(frame(len(data)) + data, record.count, record.origin.group, record.valued)

@@ -1,4 +1,4 @@
-"""One record, encoded, on its way into a request."""
+"""Records, encoded, on their way into a request."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Group(NamedTuple):
 
 @dataclass(slots=True)
 class Parcel:
-    """One serialized ``Span``, ``LogRecord`` or ``Metric``.
+    """Serialized spans or log records, or one ``Metric``.
 
     Attributes:
-        data: the message.
-        count: records in it: data points for a metric, else one.
+        data: the messages, each framed (`wire.frame`) as it stands in a request.
+        count: records in it: of a metric its data points.
         group: who speaks.
-        valued: whether it is worth more than others: an error, or an LLM call.
+        valued: whether they are worth more than others: errors, or LLM calls.
     """
 
     data: bytes

@@ -11,18 +11,24 @@ from aumos_otel.redaction.policy import masking
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
     from aumos_otel.config import Content
     from aumos_otel.delivery.origin import Origin
-    from aumos_otel.delivery.record import Record
+    from aumos_otel.redaction.plain import Plain
     from aumos_otel.redaction.policy import Redactor
 
 R = TypeVar("R", bound=SpanRecord | LogRecord | MetricRecord)
 
 #: Origins whose redacted form is remembered.
 _MAX_ORIGINS: Final = 1024
-#: Texts that are remembered as clean, and how long one of them may be.
-_MAX_KNOWN: Final = 8192
+
+#: Short texts that are remembered as clean, since most come again and again, and how long one may be.
+_MAX_KNOWN: Final = 4096
 _LONGEST_KNOWN: Final = 128
+
+_NO_BUDGET: Final = nullcontext()
 
 
 class Policy:
@@ -38,9 +44,12 @@ class Policy:
         self._wanted = wanted
         self._captured = captured
         self._redactor = redactor
+        self._shrinks = wanted != captured
         self._origins: dict[Origin, Origin] = {}
-        #: Texts with the place where they were found clean: most come again and again.
-        self._clean: set[tuple[str, str]] = set()
+        # By the place where they were found clean.  A key may tell that its values are secret; the place of a text, which
+        # may have the same name, does not.
+        self._clean_values: set[tuple[str, Any]] = set()
+        self._clean_texts: set[tuple[str, Any]] = set()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self._key() == other._key()
@@ -58,74 +67,71 @@ class Policy:
             RedactionFailed: it cannot be redacted, and the profile fails closed.
         """
         copy = cast("R", record.copy())
-        if len(self._clean) > _MAX_KNOWN:
-            self._clean.clear()
-        shrink = self._wanted != self._captured
-        if shrink or self._redactor is not None:
-            tenant = _tenant(record)
-            value = self._shrinking(tenant) if shrink else self._redacting(tenant)
-            with nullcontext() if self._redactor is None else self._redactor.record():
-                copy.rewrite(value, self._text(tenant))
-                copy.origin = self._origin(record.origin)
+        if self._shrinks or self._redactor is not None:
+            tenant = tenant_of({} if isinstance(record, MetricRecord) else record.attributes, record.origin)
+            with self.record():
+                copy.rewrite(
+                    _remembering(self.value, self._clean_values, tenant),
+                    _remembering(self.text, self._clean_texts, tenant),
+                )
+                copy.origin = self.origin(record.origin)
         return copy
 
-    def _origin(self, origin: Origin) -> Origin:
-        """Resource and scope are redacted once, for nobody's tenant in particular."""
-        if self._redactor is None:
+    def record(self) -> AbstractContextManager[None]:
+        """One record: what is redacted inside shares one budget of time."""
+        return _NO_BUDGET if self._redactor is None else self._redactor.record()
+
+    def value(self, key: str, value: Plain, tenant: str | None) -> Any:
+        """An attribute as it may leave; DROP if it has to go.  See `Redactor.value`."""
+        if self._shrinks:
+            if key == attributes.AUMOS_LLM_CONTENT_POLICY:
+                return DROP if self._wanted == content.NONE else self._wanted
+            left = content.cut(key, value, self._captured, self._wanted, masking())
+            if left is DROP:
+                return DROP
+            value = left
+        return value if self._redactor is None else self._redactor.value(key, value, tenant)
+
+    def text(self, where: str, text: str, tenant: str | None) -> Any:
+        """A name, message or key as it may leave.  See `Redactor.text`."""
+        return text if self._redactor is None else self._redactor.text(where, text, tenant)
+
+    def origin(self, origin: Origin) -> Origin:
+        """Resource and scope as they may leave: redacted once, for nobody's tenant in particular; within `record`."""
+        redactor = self._redactor
+        if redactor is None:
             return origin
         known = self._origins.get(origin)
         if known is None:
-            known = origin.rewritten(self._redacting(None), self._text(None))
+            known = origin.rewritten(redactor.value, redactor.text)
             if len(self._origins) >= _MAX_ORIGINS:
                 self._origins.clear()
             self._origins[origin] = known
         return known
 
-    def _redacting(self, tenant: str | None) -> Any:
-        redactor, clean = self._redactor, self._clean
 
-        def value(key: str, given: Any) -> Any:
-            if redactor is None:
-                return given
-            if type(given) is not str or len(given) > _LONGEST_KNOWN:
-                return redactor.value(key, given, tenant)
-            if (key, given) in clean:
-                return given
-            left = redactor.value(key, given, tenant)
-            if left == given:
-                clean.add((key, given))
-            return left
+def _remembering(
+    decide: Callable[[str, Any, str | None], Any], clean: set[tuple[str, Any]], tenant: str | None
+) -> Callable[[str, Any], Any]:
+    """``decide`` for one tenant; it is not asked again about a short text that it left as it was."""
 
-        return value
+    def decided(place: str, given: Any) -> Any:
+        if type(given) is not str or len(given) > _LONGEST_KNOWN:
+            return decide(place, given, tenant)
+        if (place, given) in clean:
+            return given
+        left = decide(place, given, tenant)
+        if left == given:
+            if len(clean) >= _MAX_KNOWN:
+                clean.clear()
+            clean.add((place, given))
+        return left
 
-    def _shrinking(self, tenant: str | None) -> Any:
-        redact = self._redacting(tenant)
-
-        def value(key: str, given: Any) -> Any:
-            if key == attributes.AUMOS_LLM_CONTENT_POLICY:
-                return DROP if self._wanted == content.NONE else self._wanted
-            given = content.cut(key, given, self._captured, self._wanted, masking())
-            return DROP if given is DROP else redact(key, given)
-
-        return value
-
-    def _text(self, tenant: str | None) -> Any:
-        redactor, clean = self._redactor, self._clean
-
-        def text(where: str, given: str) -> Any:
-            if redactor is None or (where, given) in clean:
-                return given
-            left = redactor.text(where, given, tenant)
-            if left == given and len(given) <= _LONGEST_KNOWN:
-                clean.add((where, given))
-            return left
-
-        return text
+    return decided
 
 
-def _tenant(record: Record) -> str | None:
-    """Whose record it is; the points of a metric are nobody's in particular."""
+def tenant_of(own: Mapping[str, Plain], origin: Origin) -> str | None:
+    """Whose record it is that has these clean attributes; the points of a metric are nobody's in particular."""
     name = attributes.AUMOS_TENANT_ID
-    own = {} if isinstance(record, MetricRecord) else record.attributes
-    tenant = own.get(name, record.resource_attributes.get(name))
+    tenant = own.get(name, origin.resource_attributes.get(name))
     return tenant if isinstance(tenant, str) else None

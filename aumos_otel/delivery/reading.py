@@ -30,7 +30,7 @@ _SPAN_IDS: Final = 2**64
 _MAX_SEVERITY: Final = 24
 
 #: Bits of ``Span.flags`` that tell whether the parent, or what a link leads to, is another process.
-_HAS_REMOTE: Final = 0x100
+HAS_REMOTE: Final = 0x100
 IS_REMOTE: Final = 0x200
 
 _KINDS: Final = {kind: kind.value + 1 for kind in SpanKind}
@@ -51,13 +51,13 @@ def span_record(span: ReadableSpan | SpanRecord) -> SpanRecord:
     record.origin = origin_of(span.resource, span.instrumentation_scope)
     record.trace_id = _identifier(context.trace_id, _TRACE_IDS)
     record.span_id = _identifier(context.span_id, _SPAN_IDS)
-    record.trace_state = _trace_state(context.trace_state, cleaner)
+    record.trace_state = trace_state(context.trace_state, cleaner)
     record.parent_span_id = _identifier(parent.span_id, _SPAN_IDS) if parent else 0
-    record.flags = _HAS_REMOTE | IS_REMOTE if parent and parent.is_remote else _HAS_REMOTE
+    record.flags = HAS_REMOTE | IS_REMOTE if parent and parent.is_remote else HAS_REMOTE
     record.name = cleaner.words(span.name)
     kind: Any = span.kind
     record.kind = _KINDS.get(kind, 1) if isinstance(kind, SpanKind) else 1
-    record.start, record.end = _period(span.start_time, span.end_time)
+    record.start, record.end = period(span.start_time, span.end_time)
     _read_attributes(record, span, cleaner)
     record.status_code, record.status_message = _status(span.status, cleaner)
     record.events, record.dropped_events = _read_all(_event, span, "events", cleaner)
@@ -111,7 +111,8 @@ def _optional_identifier(value: Any, end: int) -> int:
     return value if isinstance(value, int) and 0 < value < end else 0
 
 
-def _trace_state(state: Any, cleaner: Cleaner) -> str:
+def trace_state(state: Any, cleaner: Cleaner) -> str:
+    """A trace state as the text of its header; empty where it cannot be read."""
     if not state:
         return ""
     try:
@@ -120,7 +121,7 @@ def _trace_state(state: Any, cleaner: Cleaner) -> str:
         return ""
 
 
-def _period(start: Any, end: Any) -> tuple[int, int]:
+def period(start: Any, end: Any) -> tuple[int, int]:
     """Start and end, the end not before the start; a time that is missing is taken from the other."""
     if type(start) is int and type(end) is int and 0 < start <= end <= MAX_NANOSECONDS:
         return start, end
@@ -172,8 +173,8 @@ def _link(link: Any, cleaner: Cleaner) -> LinkRecord:
     context = link.context
     record.trace_id = _identifier(context.trace_id, _TRACE_IDS)
     record.span_id = _identifier(context.span_id, _SPAN_IDS)
-    record.trace_state = _trace_state(context.trace_state, cleaner)
-    record.flags = _HAS_REMOTE | IS_REMOTE if context.is_remote else _HAS_REMOTE
+    record.trace_state = trace_state(context.trace_state, cleaner)
+    record.flags = HAS_REMOTE | IS_REMOTE if context.is_remote else HAS_REMOTE
     record.attributes, lost = cleaner.attributes(link.attributes)
     record.dropped_attributes = count32(link.dropped_attributes) + lost
     return record

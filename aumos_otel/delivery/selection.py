@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aumos_otel.delivery.record import LogRecord, MetricRecord, SpanRecord
+from aumos_otel.delivery.record import MetricRecord, SpanRecord
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aumos_otel.config import Selector
+    from aumos_otel.delivery.origin import Origin
     from aumos_otel.delivery.record import Record
 
 #: Python's logging levels as OpenTelemetry's severity numbers.
@@ -26,7 +27,12 @@ _NOTHING: Final[Mapping[str, int]] = {}
 
 
 class Selection:
-    """What one destination's `Selector` and share of traces mean for a record."""
+    """What one destination's `Selector` and share of traces mean for a record.
+
+    Attributes:
+        everything: whether all records are wanted.
+        by_attribute: whether it takes the attributes of a record to tell.
+    """
 
     def __init__(self, selector: Selector | None, share: float) -> None:
         self._tenants = frozenset(selector.tenants) if selector else frozenset()
@@ -39,8 +45,8 @@ class Selection:
         self._severity = 0 if level is None else next(number for least, number in _SEVERITIES if level >= least)
         # The last 56 bits of a trace id are random (W3C trace context, level 2), and the same for all its spans.
         self._threshold = int((1 - share) * _TRACE_IDS)
-        self._by_attribute = bool(self._tenants or self._operations or self._attributes)
-        self._everything = not (self._by_attribute or scopes or self._severity or self._threshold)
+        self.by_attribute = bool(self._tenants or self._operations or self._attributes)
+        self.everything = not (self.by_attribute or scopes or self._severity or self._threshold)
 
     def share(self, record: Record) -> tuple[Record | None, Mapping[str, int]]:
         """What of ``record`` is wanted, and how many records are not, by the reason to count.
@@ -49,42 +55,65 @@ class Selection:
             The record itself when all of it is wanted, None when nothing; a metric may be cut down
             to some of its data points.
         """
-        if self._everything:
+        if self.everything:
             return record, _NOTHING
-        filtered = (self._scopes or self._prefixes) and not self._wants_scope(record.scope_name)
         if isinstance(record, MetricRecord):
-            return (None, _filtered(record.count)) if filtered else self._share_of_metric(record)
-        if isinstance(record, LogRecord):
-            filtered = filtered or record.severity_number < self._severity
-        if filtered or (self._by_attribute and not self._wants(record.attributes, record.resource_attributes)):
-            return None, _filtered(1)
-        if isinstance(record, SpanRecord) and record.trace_id % _TRACE_IDS < self._threshold:
-            return None, {attributes.AUMOS_OTEL_REASON_SAMPLED: 1}
-        return record, _NOTHING
+            if self._is_foreign(record.scope_name):
+                return None, {attributes.AUMOS_OTEL_REASON_FILTERED: record.count}
+            return self._share_of_metric(record)
+        if isinstance(record, SpanRecord):
+            reason = self.refusal(record.attributes, record.origin, trace_id=record.trace_id)
+        else:
+            reason = self.refusal(record.attributes, record.origin, severity=record.severity_number)
+        return (record, _NOTHING) if reason is None else (None, {reason: 1})
+
+    def refusal(
+        self, own: Mapping[str, Any], origin: Origin, *, trace_id: int | None = None, severity: int | None = None
+    ) -> str | None:
+        """The reason to count for a span or a log record that is not wanted; None for one that is.
+
+        Args:
+            own: its attributes, clean; needed when `by_attribute`.
+            origin: who speaks.
+            trace_id: of a span.
+            severity: of a log record, as a number.
+        """
+        filtered = (
+            self._is_foreign(origin.scope_name)
+            or (severity is not None and severity < self._severity)
+            or (self.by_attribute and not self._wants(own, origin.resource_attributes))
+        )
+        if filtered:
+            return attributes.AUMOS_OTEL_REASON_FILTERED
+        if trace_id is not None and trace_id % _TRACE_IDS < self._threshold:
+            return attributes.AUMOS_OTEL_REASON_SAMPLED
+        return None
 
     def _share_of_metric(self, record: MetricRecord) -> tuple[Record | None, Mapping[str, int]]:
-        if not self._by_attribute:
+        if not self.by_attribute:
             return record, _NOTHING
         resource = record.resource_attributes
         wanted = [point for point in record.points if self._wants(point.attributes, resource)]
         left_out = len(record.points) - len(wanted)
         if not left_out:
             return record, _NOTHING
-        return record.copy(wanted) if wanted else None, _filtered(left_out)
+        return record.copy(wanted) if wanted else None, {attributes.AUMOS_OTEL_REASON_FILTERED: left_out}
 
-    def _wants_scope(self, name: str) -> bool:
-        return name in self._scopes or name.startswith(self._prefixes or ("\0",))
+    def _is_foreign(self, scope: str) -> bool:
+        """Whether other scopes are named."""
+        named = self._scopes or self._prefixes
+        return bool(named) and scope not in self._scopes and not scope.startswith(self._prefixes)
 
     def _wants(self, own: Mapping[str, Any], resource: Mapping[str, Any]) -> bool:
         if self._tenants:
             name = attributes.AUMOS_TENANT_ID
             tenant = own[name] if name in own else resource.get(name)
-            if tenant not in self._tenants:
+            if not _is_among(tenant, self._tenants):
                 return False
-        if self._operations and own.get(attributes.GEN_AI_OPERATION_NAME) not in self._operations:
+        if self._operations and not _is_among(own.get(attributes.GEN_AI_OPERATION_NAME), self._operations):
             return False
         return all(own.get(name, resource.get(name)) == value for name, value in self._attributes.items())
 
 
-def _filtered(count: int) -> dict[str, int]:
-    return {attributes.AUMOS_OTEL_REASON_FILTERED: count}
+def _is_among(value: Any, names: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in names

@@ -35,8 +35,15 @@ def _long_varint(number: int) -> bytes:
     return bytes(out)
 
 
-_VARINTS: Final = [_long_varint(number) for number in range(2048)]
-_MAX_SMALL: Final = len(_VARINTS)
+#: The bytes of small numbers.
+VARINTS: Final = [_long_varint(number) for number in range(2048)]
+_MAX_SMALL: Final = len(VARINTS)
+
+#: The field number of a record in what lies around it, and its length: the same for all signals.
+FRAMES: Final = [b"\x12" + data for data in VARINTS]
+
+#: How many ways there are to begin a number.
+NUMBER_HEADS: Final = 11
 
 _keys: dict[str, bytes] = {}
 _pairs: dict[tuple[str, str], bytes] = {}
@@ -45,7 +52,7 @@ _pairs: dict[tuple[str, str], bytes] = {}
 def varint(number: int) -> bytes:
     """A number of at most 64 bits; a negative one as its two's complement."""
     if 0 <= number < _MAX_SMALL:
-        return _VARINTS[number]
+        return VARINTS[number]
     return _long_varint(number if number >= 0 else number + _MAX_UINT64)
 
 
@@ -57,7 +64,7 @@ def zigzag(number: int) -> bytes:
 def delimited(data: bytes) -> bytes:
     """Bytes after their length."""
     size = len(data)
-    return (_VARINTS[size] if size < _MAX_SMALL else _long_varint(size)) + data
+    return (VARINTS[size] if size < _MAX_SMALL else _long_varint(size)) + data
 
 
 def string(tag: bytes, words: str) -> bytes:
@@ -70,37 +77,55 @@ def attributes(tag: bytes, given: Mapping[str, Plain]) -> bytes:
     parts = []
     for key, value in given.items():
         parts.append(tag)
-        parts.append(key_value(key, value))
+        if type(value) is str and len(value) <= _SHORT:
+            pair = (key, value)
+            kept = _pairs.get(pair)
+            if kept is None:
+                kept = key_value(key, value)
+                if len(_pairs) >= _MAX_KEPT:
+                    _pairs.clear()
+                _pairs[pair] = kept
+            parts.append(kept)
+        else:
+            parts.append(key_value(key, value))
     return b"".join(parts)
 
 
-def key_value(key: str, value: Plain) -> bytes:
-    """One ``KeyValue`` after its length."""
-    if type(value) is str and len(value) <= _SHORT:
-        pair = (key, value)
-        kept = _pairs.get(pair)
-        if kept is None:
-            kept = _key_value(key, value)
-            if len(_pairs) >= _MAX_KEPT:
-                _pairs.clear()
-            _pairs[pair] = kept
-        return kept
-    return _key_value(key, value)
-
-
-def _key_value(key: str, value: Plain) -> bytes:
-    head = _keys.get(key)
-    if head is None:
-        head = b"\x0a" + delimited(key.encode("utf-8", "replace")) + b"\x12"
-        if len(_keys) >= _MAX_KEPT:
-            _keys.clear()
-        _keys[key] = head
-    data = any_value(value)
-    size = len(data)
-    if size < 128:  # noqa: PLR2004 - a length of one byte
-        return delimited(head + _VARINTS[size] + data)
+def key_value(key: str, value: Plain, tag: bytes = b"") -> bytes:
+    """One ``KeyValue`` after its length, as a field when there is a tag; a long text is copied once."""
+    head = _keys.get(key) or _head(key)
+    if type(value) is str:
+        data = value.encode("utf-8", "replace")
+        size = len(data)
+        if size < _SHORT and len(head) < _SHORT:
+            return b"".join((tag, VARINTS[len(head) + size + 3], head, VARINTS[size + 2], b"\x0a", VARINTS[size], data))
+        kind = b"\x0a" + varint(size)
+    else:
+        data, kind = any_value(value), b""
+    size = len(kind) + len(data)
     length = varint(size)
-    return b"".join((varint(len(head) + len(length) + size), head, length, data))
+    return b"".join((tag, varint(len(head) + len(length) + size), head, length, kind, data))
+
+
+def number_heads(tag: bytes, key: str) -> tuple[bytes, ...]:
+    """A field with a ``KeyValue`` of a number up to the number itself: of an integer by how many bytes it has, of a float at 0."""
+    head = _head(key)
+    sizes = ((8, b"\x21"), *((size, b"\x18") for size in range(1, NUMBER_HEADS)))
+    return tuple(tag + varint(len(head) + size + 2) + head + VARINTS[size + 1] + kind for size, kind in sizes)
+
+
+def _head(key: str) -> bytes:
+    """A ``KeyValue`` up to the length of its value; remembered."""
+    head = b"\x0a" + delimited(key.encode("utf-8", "replace")) + b"\x12"
+    if len(_keys) >= _MAX_KEPT:
+        _keys.clear()
+    _keys[key] = head
+    return head
+
+
+def frame(size: int) -> bytes:
+    """What stands in a request before a record of so many bytes."""
+    return FRAMES[size] if size < _MAX_SMALL else b"\x12" + _long_varint(size)
 
 
 def any_value(value: Any) -> bytes:

@@ -66,6 +66,11 @@ class Worker:
             self._start_at = time.monotonic() + START_INTERVAL
 
     @property
+    def started(self) -> bool:
+        """Whether there is, or was, a thread."""
+        return self._thread is not None
+
+    @property
     def running(self) -> bool:
         """Whether the thread is there."""
         return self._thread is not None and self._thread.is_alive()

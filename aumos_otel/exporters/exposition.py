@@ -16,15 +16,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from bisect import bisect_left
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.metrics.export import ExponentialHistogram, Gauge, Histogram, Sum
-from opentelemetry.trace import format_span_id, format_trace_id
-from prometheus_client.core import Exemplar, Metric, Sample
-from prometheus_client.utils import floatToGoString
+from prometheus_client.core import Metric, Sample
+
+from aumos_otel.exporters.family import Buckets, Family, Labels, Number, as_float, bucket_of, exemplar_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,9 +36,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as OtelMetric
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    Report = Callable[[str], None]
+    from aumos_otel.exporters.family import Pairs
 
-Labels = tuple[tuple[str, str], ...]
+    Report = Callable[[str], None]
 
 # UCUM to Prometheus' words; https://prometheus.io/docs/practices/naming/#base-units
 _UNITS: Final = {
@@ -102,56 +100,6 @@ class Claims:
         return None
 
 
-@dataclass(slots=True)
-class _Number:
-    """The value of one series; ``additive`` tells a sum from a gauge."""
-
-    value: float
-    time: int
-    additive: bool
-    exemplar: Exemplar | None = None
-
-    def merge(self, other: _Number) -> bool:
-        """Take another value of the same series in; False when one of the two is lost."""
-        if self.additive and other.additive:
-            self.value += other.value
-            self.exemplar = self.exemplar or other.exemplar
-            return True
-        if other.time > self.time:
-            self.value, self.time = other.value, other.time
-        return False
-
-
-@dataclass(slots=True)
-class _Buckets:
-    """One histogram: upper bounds, counts (one more than bounds) and the sum, if it has a meaning."""
-
-    bounds: tuple[float, ...]
-    counts: list[int]
-    total: float
-    exemplars: dict[int, Exemplar]
-
-    def merge(self, other: _Buckets) -> bool:
-        """Take another histogram of the same series in; False when the buckets differ."""
-        if self.bounds != other.bounds:
-            return False
-        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
-        self.total += other.total
-        self.exemplars = other.exemplars | self.exemplars
-        return True
-
-
-@dataclass(slots=True)
-class _Family:
-    """A Prometheus metric family while it is collected."""
-
-    name: str
-    kind: str
-    unit: str
-    documentation: str
-    series: dict[Labels, Any] = field(default_factory=dict)
-
-
 def families(data: MetricsData, report: Report) -> list[Metric]:
     """The metric families of one collection, ``target_info`` first.
 
@@ -159,7 +107,7 @@ def families(data: MetricsData, report: Report) -> list[Metric]:
         data: what a metric reader received; cumulative.
         report: called with a sentence for each thing that had to be left out.
     """
-    found: dict[str, _Family] = {}
+    found: dict[str, Family] = {}
     claims = Claims()
     claims.take("target", "info")
     target: Metric | None = None
@@ -171,8 +119,8 @@ def families(data: MetricsData, report: Report) -> list[Metric]:
                 family = _family(metric, found, claims, report)
                 if family is not None:
                     _add_points(family, metric, scope, report)
-    rendered = [_render(family) for family in found.values() if family.series]
-    return [target, *rendered] if target is not None else rendered
+    filled = [family for family in found.values() if family.series]
+    return [target, *filled] if target is not None else [*filled]
 
 
 @lru_cache(maxsize=4096)
@@ -246,7 +194,7 @@ def label_value(value: object) -> str:
         return clean(_str(value))
 
 
-def labels(given: Mapping[str, Any] | None, fixed: Iterable[tuple[str, str]] = (), *, le: bool = False) -> Labels:
+def labels(given: Mapping[str, Any] | None, fixed: Iterable[tuple[str, str]] = (), *, le: bool = False) -> Pairs:
     """Sorted labels; keys that become equal share one label, values joined with ``;`` in the order of the keys.
 
     Args:
@@ -281,7 +229,7 @@ def _scope_labels(scope: InstrumentationScope | None) -> list[tuple[str, str]]:
     return [(f"otel_scope_{key}", label_value(value)) for key, value in named.items() if value not in (None, "")]
 
 
-def _family(metric: OtelMetric, found: dict[str, _Family], claims: Claims, report: Report) -> _Family | None:
+def _family(metric: OtelMetric, found: dict[str, Family], claims: Claims, report: Report) -> Family | None:
     """The family that a metric belongs to, or None when it has to be left out."""
     kind = _kind(metric)
     additive_gauge = kind == "gauge" and isinstance(metric.data, Sum)
@@ -291,7 +239,7 @@ def _family(metric: OtelMetric, found: dict[str, _Family], claims: Claims, repor
         report(f"{kind} {clean(metric.name)!r} is left out: its name {name!r} belongs to {owner}")
         return None
     documentation = " ".join(clean(metric.description or "").split())
-    family = found.setdefault(name, _Family(name, kind, unit, documentation))
+    family = found.setdefault(name, Family(name, kind, unit, documentation))
     if family.unit and unit and family.unit != unit:
         report(f"{kind} {clean(metric.name)!r} in {unit} is left out: {name!r} is in {family.unit} already")
         return None
@@ -305,40 +253,79 @@ def _kind(metric: OtelMetric) -> str:
     return "gauge" if isinstance(metric.data, Gauge) else "histogram"
 
 
-def _add_points(family: _Family, metric: OtelMetric, scope: list[tuple[str, str]], report: Report) -> None:
-    points: Iterable[Any] = metric.data.data_points  # of the type that belongs to metric.data
+def _add_points(family: Family, metric: OtelMetric, scope: list[tuple[str, str]], report: Report) -> None:
+    points: Any = metric.data.data_points  # of the type that belongs to metric.data
+    rows = getattr(points, "rows", None)  # of our own instruments
+    if rows is not None:
+        _add_rows(family, metric, points, scope, report)
+        return
+    family.settle()
     for point in points:
-        value: _Number | _Buckets
+        key = _labels_of(family, point, scope)
+        value: Number | Buckets
         if isinstance(metric.data, Histogram):
-            value = _classic(point)
+            value = _classic(key, point)
         elif isinstance(metric.data, ExponentialHistogram):
-            value = _from_exponential(point)
+            value = _from_exponential(key, point)
         else:
-            value = _number(point, metric.data)
-            if family.kind == "counter" and not value.value >= 0:
+            value = _number(key, point, metric.data)
+            if family.type == "counter" and not value.value >= 0:
                 report(f"counter {clean(metric.name)!r} has a series without a valid value ({value.value}): left out")
                 continue
-        key = labels(point.attributes, scope, le=family.kind == "histogram")
-        known = family.series.setdefault(key, value)
-        if known is not value and not known.merge(value):
-            report(f"{family.kind} {clean(metric.name)!r}: two series became {family.name}{dict(key)}; one is left out")
+        if not family.add(value):
+            _report_equal(family, metric, key, report)
 
 
-def _number(point: NumberDataPoint, data: Sum | Gauge) -> _Number:
+def _add_rows(family: Family, metric: OtelMetric, points: Any, scope: list[tuple[str, str]], report: Report) -> None:
+    """The same for rows; the labels are made once for each series."""
+    family.settle()
+    family.additive, family.time = isinstance(metric.data, Sum), points.time
+    if family.type == "histogram":
+        for series, state, samples in points.rows:
+            value = _of_state(_kept_labels(family, series, scope), state, points.bounds, samples)
+            if not family.add(value):
+                _report_equal(family, metric, value.labels, report)
+        return
+    for lost in family.add_numbers(points.rows, lambda series: _kept_labels(family, series, scope)):
+        _report_equal(family, metric, lost, report)
+
+
+def _kept_labels(family: Family, series: Any, scope: list[tuple[str, str]]) -> Labels:
+    if series.text is None:
+        series.text = _labels_of(family, series, scope)
+    found: Labels = series.text
+    return found
+
+
+def _labels_of(family: Family, series: Any, scope: list[tuple[str, str]]) -> Labels:
+    return Labels(family.sample_name, labels(series.attributes, scope, le=family.type == "histogram"))
+
+
+def _of_state(key: Labels, state: Any, bounds: tuple[float, ...], samples: Mapping[int, Any]) -> Buckets:
+    made = {index: exemplar_of(sample) for index, sample in samples.items()}
+    exemplars = {index: exemplar for index, exemplar in made.items() if exemplar is not None}
+    return Buckets(key, bounds, state[0], as_float(state[1]), exemplars)
+
+
+def _report_equal(family: Family, metric: OtelMetric, key: Labels, report: Report) -> None:
+    both = f"two series became {family.name}{dict(key.pairs)}"
+    report(f"{family.type} {clean(metric.name)!r}: {both}; one is left out")
+
+
+def _number(key: Labels, point: NumberDataPoint, data: Sum | Gauge) -> Number:
     latest = None
     if isinstance(data, Sum) and data.is_monotonic:  # a gauge must not carry exemplars
         traced = (exemplar for exemplar in point.exemplars if exemplar.trace_id)
         latest = max(traced, key=lambda exemplar: exemplar.time_unix_nano, default=None)
-    return _Number(
-        _float(point.value), point.time_unix_nano, isinstance(data, Sum), _exemplar(latest) if latest else None
-    )
+    exemplar = exemplar_of((latest.value, latest.time_unix_nano, latest)) if latest else None
+    return Number(key, as_float(point.value), point.time_unix_nano, isinstance(data, Sum), exemplar)
 
 
-def _classic(point: HistogramDataPoint) -> _Buckets:
-    return _buckets(zip(point.explicit_bounds, point.bucket_counts, strict=False), point)
+def _classic(key: Labels, point: HistogramDataPoint) -> Buckets:
+    return _buckets(key, zip(point.explicit_bounds, point.bucket_counts, strict=False), point)
 
 
-def _from_exponential(point: ExponentialHistogramDataPoint) -> _Buckets:
+def _from_exponential(key: Labels, point: ExponentialHistogramDataPoint) -> Buckets:
     scale = min(point.scale, _MAX_SCALE)
     shift = point.scale - scale
 
@@ -355,7 +342,7 @@ def _from_exponential(point: ExponentialHistogramDataPoint) -> _Buckets:
     if point.zero_count:
         rows.append((0.0, point.zero_count))
     rows += [(_power(index + 1, scale), count) for index, count in indexed(point.positive)]
-    return _buckets(rows, point)
+    return _buckets(key, rows, point)
 
 
 def _power(index: int, scale: int) -> float:
@@ -366,7 +353,9 @@ def _power(index: int, scale: int) -> float:
         return math.inf
 
 
-def _buckets(rows: Iterable[tuple[float, int]], point: HistogramDataPoint | ExponentialHistogramDataPoint) -> _Buckets:
+def _buckets(
+    key: Labels, rows: Iterable[tuple[float, int]], point: HistogramDataPoint | ExponentialHistogramDataPoint
+) -> Buckets:
     """Finite, rising bounds; what lies beyond, or between equal ones, counts in the next bucket."""
     bounds: list[float] = []
     counts: list[int] = []
@@ -378,48 +367,12 @@ def _buckets(rows: Iterable[tuple[float, int]], point: HistogramDataPoint | Expo
             counts.append(pending)
             pending = 0
     counts.append(max(0, point.count - sum(counts)))
-    exemplars: dict[int, Exemplar] = {}
+    exemplars = {}
     for exemplar in sorted(point.exemplars, key=lambda exemplar: exemplar.value):
-        if exemplar.trace_id:
-            exemplars[bisect_left(bounds, exemplar.value)] = _exemplar(exemplar)
-    return _Buckets(tuple(bounds), counts, _float(point.sum), exemplars)
-
-
-def _exemplar(exemplar: Any) -> Exemplar:
-    ids = {"trace_id": format_trace_id(exemplar.trace_id), "span_id": format_span_id(exemplar.span_id or 0)}
-    return Exemplar(ids, _float(exemplar.value), round(exemplar.time_unix_nano / 1e9, 3))
-
-
-def _float(value: float | None) -> float:
-    try:
-        return math.nan if value is None else float(value)
-    except OverflowError:  # an int beyond what a float holds
-        return math.inf if value and value > 0 else -math.inf
-
-
-def _render(family: _Family) -> Metric:
-    metric = Metric(family.name, family.documentation, family.kind, family.unit)
-    suffix = "_total" if family.kind == "counter" else ""
-    for key, value in family.series.items():
-        if isinstance(value, _Number):
-            metric.samples.append(Sample(family.name + suffix, dict(key), value.value, None, value.exemplar))
-        else:
-            metric.samples += _histogram_samples(family.name, dict(key), value)
-    return metric
-
-
-def _histogram_samples(name: str, key: dict[str, str], value: _Buckets) -> list[Sample]:
-    samples, seen = [], 0
-    for position, count in enumerate(value.counts):
-        seen += count
-        bound = value.bounds[position] if position < len(value.bounds) else math.inf
-        le = floatToGoString(bound)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-        exemplar = value.exemplars.get(position)
-        samples.append(Sample(f"{name}_bucket", {**key, "le": le}, seen, None, exemplar))
-    # A sum that can fall is no counter: OpenMetrics wants neither it nor the count beside negative buckets.
-    if value.total >= 0 and (not value.bounds or value.bounds[0] >= 0):
-        samples += [Sample(f"{name}_count", key, seen), Sample(f"{name}_sum", key, value.total)]
-    return samples
+        made = exemplar_of((exemplar.value, exemplar.time_unix_nano, exemplar))
+        if made is not None:
+            exemplars[bucket_of(bounds, exemplar.value)] = made
+    return Buckets(key, tuple(bounds), counts, as_float(point.sum), exemplars)
 
 
 def _identifier(text: str) -> str:

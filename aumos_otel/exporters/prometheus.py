@@ -7,6 +7,7 @@ exemplars when it asks for it, the classic text format otherwise.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import os
 import socket
@@ -22,17 +23,20 @@ from opentelemetry.sdk.metrics import (
     UpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader, MetricsData
-from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app, start_http_server
 from prometheus_client.core import Metric, Sample
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from aumos_otel import guard
 from aumos_otel._internal import forking
 from aumos_otel._internal.listeners import owner_of
 from aumos_otel.exporters import exposition
+from aumos_otel.exporters.family import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from wsgiref.simple_server import WSGIServer
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger("aumos_otel")
 
@@ -46,6 +50,8 @@ _INSTRUMENTS: Final = (
 )
 #: Most distinct problems that are remembered.
 _PROBLEM_LIMIT: Final = 100
+#: The page is compressed for a network that is near: a higher level costs more than it saves.
+_GZIP_LEVEL: Final = 1
 _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what the user may bind to, not what we bind
 
 
@@ -100,11 +106,12 @@ class PrometheusPage:
             self._registry.register(self._collector)
         self._pid = os.getpid()
         try:
-            server, thread = start_http_server(self.port, self.host, _Merged(self._registry, self._problems))
+            server, thread = start_http_server(self.port, self.host, self._registry)
         except (OSError, OverflowError, UnicodeError) as error:
             problem = self._explain(error)
             logger.warning("%s", problem)
             return problem
+        server.set_app(_Application(_Merged(self._registry, self._problems)))
         thread.name = "aumos-otel-prometheus"
         self._server = server, thread
         return None
@@ -120,6 +127,11 @@ class PrometheusPage:
             server[0].server_close()
             server[1].join()
         self._unregister()
+
+    def text(self, *, openmetrics: bool = False) -> bytes:
+        """What a scrape of the endpoint gets."""
+        encode, _ = choose_encoder("application/openmetrics-text" if openmetrics else "")
+        return page_of(_Merged(self._registry, self._problems), encode, openmetrics=openmetrics)
 
     def problems(self) -> tuple[str, ...]:
         """What the page had to leave out so far, one sentence each."""
@@ -150,6 +162,9 @@ class PrometheusPage:
 
 class PrometheusReader(MetricReader):
     """Keeps what the SDK hands over until the page has turned it into text."""
+
+    #: Of instruments of ours it gets rows instead of data points, which would take longer to make than the page.
+    takes_rows: Final = True
 
     def __init__(
         self,
@@ -228,11 +243,58 @@ class _Collector:
 
     def collect(self) -> Iterable[Metric]:
         """The families of one collection; scrapes at the same time take turns."""
-        with guard.swallow("exporters.prometheus.collect"):
-            with self._lock:
-                data = self._reader.take()
+        with guard.swallow("exporters.prometheus.collect"), self._lock:  # rows are read as the families are made
+            data = self._reader.take()
             return [] if data is None else exposition.families(data, self._problems)
         return []
+
+
+class _Application:
+    """What the endpoint answers: prometheus_client's pages, but that our families write their text themselves."""
+
+    def __init__(self, registry: _Merged) -> None:
+        self._registry = registry
+        self._general: WSGIApplication = make_wsgi_app(registry)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The page, or what there is to say about another request."""
+        encode, kind = choose_encoder(environ.get("HTTP_ACCEPT", ""))
+        whole = environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING")
+        if not whole or environ["PATH_INFO"] == "/favicon.ico" or "escaping=dots" in kind:
+            return self._general(environ, start_response)
+        page = page_of(self._registry, encode, openmetrics=kind.startswith("application/openmetrics-text"))
+        headers = [("Content-Type", kind)]
+        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            page = gzip.compress(page, _GZIP_LEVEL)
+            headers.append(("Content-Encoding", "gzip"))
+        start_response("200 OK", headers)
+        return [page]
+
+
+def page_of(registry: _Merged, encode: Callable[..., bytes], *, openmetrics: bool) -> bytes:
+    """All families; ``encode`` writes those that are not of our making."""
+    ours: list[str] = []
+    theirs = CollectorRegistry()
+    others: list[Metric] = []
+    for family in registry.collect():
+        if isinstance(family, Family):
+            ours.append(family.text(openmetrics=openmetrics))
+        else:
+            others.append(family)
+    end = b"# EOF\n" if openmetrics else b""
+    theirs.register(_Fixed(others))
+    return encode(theirs).removesuffix(end) + "".join(ours).encode() + end
+
+
+class _Fixed:
+    """A collector of families that are there already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Them."""
+        return self._families
 
 
 class _Merged:
@@ -248,8 +310,8 @@ class _Merged:
         return _Merged(self._registry, self._problems, frozenset(names))
 
     def collect(self) -> Iterable[Metric]:
-        """All families, each name once."""
-        found: dict[str, tuple[Metric, dict[tuple[str, frozenset[tuple[str, str]]], Sample]]] = {}
+        """All families, each name once; one of ours as it is where it is alone."""
+        found: dict[str, list[Metric]] = {}
         claims = exposition.Claims()
         for metric in self._registry.collect():
             owner = claims.take(metric.name, metric.type)
@@ -258,14 +320,25 @@ class _Merged:
             if owner is not None:
                 self._problems(f"{metric.type} {exposition.clean(metric.name)!r} is left out: {owner} came first")
                 continue
-            known = found.setdefault(metric.name, (_bare(metric), {}))[1]
-            for sample in self._wanted(metric.samples):
-                if known.setdefault((sample.name, frozenset(sample.labels.items())), sample) is not sample:
-                    self._problems(f"a second series {exposition.clean(sample.name)}{sample.labels} is left out")
-        for metric, samples in found.values():
-            if samples or self._names is None:
-                metric.samples = list(samples.values())
-                yield metric
+            found.setdefault(metric.name, []).append(metric)
+        for metrics in found.values():
+            if self._names is None and len(metrics) == 1 and isinstance(metrics[0], Family):
+                yield metrics[0]
+                continue
+            merged = self._merge(metrics)
+            if merged.samples or self._names is None:
+                yield merged
+
+    def _merge(self, metrics: list[Metric]) -> Metric:
+        """One family of all; new, because a custom collector may hand out the same object twice."""
+        first = metrics[0]
+        known: dict[tuple[str, frozenset[tuple[str, str]]], Sample] = {}
+        for sample in (sample for metric in metrics for sample in self._wanted(metric.samples)):
+            if known.setdefault((sample.name, frozenset(sample.labels.items())), sample) is not sample:
+                self._problems(f"a second series {exposition.clean(sample.name)}{sample.labels} is left out")
+        merged = Metric(first.name, exposition.clean(first.documentation), first.type, first.unit)
+        merged.samples = list(known.values())
+        return merged
 
     def _wanted(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         for sample in samples:
@@ -275,8 +348,3 @@ class _Merged:
                 yield sample
             else:
                 yield sample._replace(labels={key: exposition.clean(value) for key, value in sample.labels.items()})
-
-
-def _bare(metric: Metric) -> Metric:
-    """The family without its samples: a custom collector may hand out the same object twice."""
-    return Metric(metric.name, exposition.clean(metric.documentation), metric.type, metric.unit)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
+from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 from opentelemetry.trace import StatusCode
 from opentelemetry.util.http import (
@@ -15,7 +17,9 @@ from opentelemetry.util.http import (
     normalise_response_header_name,
 )
 
+from aumos_otel._internal import ambient
 from aumos_otel.errors import ConfigError
+from aumos_otel.instrumentation.series import Series
 from aumos_otel.processors.border import REDACTED
 from aumos_otel.semconv import attributes as names
 from aumos_otel.semconv import metrics as metric_names
@@ -24,7 +28,6 @@ from aumos_otel.semconv import spans as span_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Span
 
     from aumos_otel.semconv.metrics import Metric
@@ -35,12 +38,33 @@ OTHER_METHOD: Final = "_OTHER"
 #: RFC 9110, RFC 5789 and RFC 10008.
 _METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 
+#: Attributes of the series of each metric, in the order in which they are looked up.
+ACTIVE_KEY: Final = (names.HTTP_REQUEST_METHOD, names.URL_SCHEME)
+SERVER_KEY: Final = (
+    names.HTTP_REQUEST_METHOD,
+    names.HTTP_ROUTE,
+    names.HTTP_RESPONSE_STATUS_CODE,
+    names.URL_SCHEME,
+    names.NETWORK_PROTOCOL_VERSION,
+    names.ERROR_TYPE,
+)
+CLIENT_KEY: Final = (
+    names.HTTP_REQUEST_METHOD,
+    names.SERVER_ADDRESS,
+    names.SERVER_PORT,
+    names.HTTP_RESPONSE_STATUS_CODE,
+    names.ERROR_TYPE,
+)
+
 #: Parameters whose value is a credential: a telling syllable anywhere, a short word on its own.
 _SECRET_PARAMETER: Final = re.compile(
     r"token|secret|passw|pwd|credential|signature|session|authori[sz]|api-?_?key|access-?_?key|private-?_?key"
     r"|(?:^|[^a-z])(?:auth|code|jwt|key|otp|pin|sas|sig|sid|state)(?:$|[^a-z])",
     re.IGNORECASE,
 )
+
+#: Longest name of a parameter that is remembered, in characters.
+_NAME: Final = 64
 
 #: Headers whose values are never recorded, whatever is asked for.
 _SECRET_HEADERS: Final = ("authorization", "cookie", "token", "secret", "password", "api-?key", "signature", "session")
@@ -73,16 +97,29 @@ def redact_query(query: str) -> str:
     >>> redact_query("page=2&api_key=k-123")
     'page=2&api_key=REDACTED'
     """
-    parts = []
-    for part in query.split("&"):
+    if "=" not in query:
+        return query
+    parts = query.split("&")
+    for index, part in enumerate(parts):
         name, equals, value = part.partition("=")
-        secret = equals and value and _SECRET_PARAMETER.search(unquote_plus(name))
-        parts.append(f"{name}={REDACTED}" if secret else part)
+        if equals and value and (_is_secret if len(name) <= _NAME else _tells)(name):
+            parts[index] = f"{name}={REDACTED}"
     return "&".join(parts)
+
+
+def _tells(name: str) -> bool:
+    """Whether a parameter of this name holds a credential."""
+    return _SECRET_PARAMETER.search(unquote_plus(name)) is not None
+
+
+_is_secret: Final = functools.lru_cache(maxsize=500)(_tells)
 
 
 def redact_url(url: str) -> str:
     """A URL without user, password and fragment, its query redacted."""
+    if "@" not in url and "#" not in url:
+        before, _, query = url.partition("?")
+        return f"{before}?{redact_query(query)}" if query else before
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, redact_query(parts.query) if parts.query else "", ""))
@@ -108,6 +145,7 @@ class HeaderCapture:
         prefix = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
         self._request = _patterns(f"{prefix}{side}_REQUEST", environ)
         self._response = _patterns(f"{prefix}{side}_RESPONSE", environ)
+        self.wants_request, self.wants_response = bool(self._request), bool(self._response)
         self._sanitize = SanitizeValue([*_SECRET_HEADERS, *_patterns(f"{prefix}SANITIZE_FIELDS", environ)])
 
     def request(self, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
@@ -144,37 +182,49 @@ class Instruments:
             self._tracer_provider = tracer_provider
         if meter_provider is not self._meter_provider:
             meter = meter_provider.get_meter(span_names.SCOPE_AUMOS_OTEL_HTTP)
-            self.server_duration = _histogram(meter, metric_names.HTTP_SERVER_REQUEST_DURATION)
-            self.client_duration = _histogram(meter, metric_names.HTTP_CLIENT_REQUEST_DURATION)
-            active = metric_names.HTTP_SERVER_ACTIVE_REQUESTS
-            self.active = meter.create_up_down_counter(active.name, active.unit, active.description)
+            metric = metric_names.HTTP_SERVER_ACTIVE_REQUESTS
+            active = meter.create_up_down_counter(metric.name, metric.unit, metric.description)
+            self.active = Series(active, active.add, *ACTIVE_KEY)
+            self.server_duration = _durations(meter, metric_names.HTTP_SERVER_REQUEST_DURATION, SERVER_KEY)
+            self.client_duration = _durations(meter, metric_names.HTTP_CLIENT_REQUEST_DURATION, CLIENT_KEY)
             self._meter_provider = meter_provider
-
-
-def subset(attributes: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
-    """The span attributes that the metric carries as well."""
-    return {name: attributes[name] for name in metric.attributes if name in attributes}
 
 
 def is_foreign(span: Span, kind: trace.SpanKind) -> bool:
     """Whether ``span`` is an open span of this kind that another instrumentation made."""
-    if not span.is_recording() or getattr(span, "kind", None) is not kind:
+    if getattr(span, "kind", None) is not kind or not span.is_recording():
         return False
     scope = getattr(span, "instrumentation_scope", None)
     return scope is not None and scope.name != span_names.SCOPE_AUMOS_OTEL_HTTP
 
 
-def method_attributes(method: str, known: frozenset[str]) -> dict[str, Any]:
-    """The request method; one that is not known keeps its spelling beside ``_OTHER``."""
+def note_method(method: str, known: frozenset[str], attributes: dict[str, Any]) -> tuple[str, str]:
+    """Put the request method among ``attributes``; one that is not known keeps its spelling beside ``_OTHER``.
+
+    Returns:
+        the word for the span's name, and the method of the metrics.
+    """
     if method in known:
-        return {names.HTTP_REQUEST_METHOD: method}
-    return {names.HTTP_REQUEST_METHOD: OTHER_METHOD, names.HTTP_REQUEST_METHOD_ORIGINAL: method}
+        attributes[names.HTTP_REQUEST_METHOD] = method
+        return method, method
+    attributes[names.HTTP_REQUEST_METHOD] = OTHER_METHOD
+    attributes[names.HTTP_REQUEST_METHOD_ORIGINAL] = method
+    return "HTTP", OTHER_METHOD
 
 
-def _histogram(meter: metrics.Meter, metric: Metric) -> Histogram:
-    return meter.create_histogram(
+def leave(token: Any) -> None:
+    """Give back the context before; where another one is current by now, the API says so in the log."""
+    try:
+        ambient.detach_context(token)
+    except Exception:  # noqa: BLE001 - the API knows what to say
+        otel_context.detach(token)
+
+
+def _durations(meter: metrics.Meter, metric: Metric, key: tuple[str, ...]) -> Series:
+    made = meter.create_histogram(
         metric.name, metric.unit, metric.description, explicit_bucket_boundaries_advisory=metric.buckets
     )
+    return Series(made, made.record, *key)
 
 
 def _patterns(variable: str, environ: Mapping[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
@@ -62,11 +63,10 @@ class Patch:
 
         @functools.wraps(original)
         async def call(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-            inner = functools.partial(original, app)
             if self._is_ours(app, scope):
-                await self.server(inner, scope, receive, send)
+                await self.server(MethodType(original, app), scope, receive, send)
             else:
-                await inner(scope, receive, send)
+                await original(app, scope, receive, send)
 
         def undo() -> None:
             if kind.__call__ is call:

@@ -11,20 +11,20 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
-from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.trace import SpanKind
 
-from aumos_otel import guard
+from aumos_otel import _compat, guard
+from aumos_otel._internal import ambient
 from aumos_otel.instrumentation import conventions
 from aumos_otel.processors import border
 from aumos_otel.semconv import attributes as names
-from aumos_otel.semconv import metrics as metric_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType, TracebackType
+
+    from opentelemetry.context import Context
 
 #: The two libraries have the same classes; openai >= 3 sends through the second.
 MODULES: Final = ("httpx", "httpx2")
@@ -90,89 +90,99 @@ class Client:
 
     def _open(self, request: Any) -> Call | None:
         """The span for this request, not yet current; None when there is to be none of ours."""
-        with guard.swallow("instrumentation.httpx"):
-            if not (self._undo and is_http_instrumentation_enabled()):
+        try:
+            context = ambient.current_context()
+            if not self._undo or (context and _compat.http_suppressed(context)):
                 return None
             if self._excluded_urls is not None and self._excluded_urls.url_disabled(str(request.url)):
                 return None
-            current = trace.get_current_span()
-            if conventions.is_foreign(current, SpanKind.CLIENT) and _is_contrib(current):
-                return None
+            if context:
+                current = trace.get_current_span(context)
+                if conventions.is_foreign(current, SpanKind.CLIENT) and _is_contrib(current):
+                    return None
             self.instruments.refresh()
-            return Call(self, request)
+            return Call(self, request, context)
+        except Exception as failure:  # noqa: BLE001 - it is counted
+            _failed(failure)
         return None
 
 
 class Call:
     """One request on the wire: its span is current inside, and ends with the response's headers."""
 
-    __slots__ = ("_attributes", "_client", "_context", "_span", "_started", "_token")
+    __slots__ = ("_client", "_context", "_error", "_host", "_method", "_port", "_span", "_started", "_status", "_token")
 
-    def __init__(self, client: Client, request: Any) -> None:
+    def __init__(self, client: Client, request: Any, context: Context) -> None:
         self._client = client
-        self._attributes = _request_attributes(request, client)
-        method = self._attributes[names.HTTP_REQUEST_METHOD]
-        self._span = client.instruments.tracer.start_span(
-            "HTTP" if method == conventions.OTHER_METHOD else method,
-            kind=SpanKind.CLIENT,
-            attributes={
-                **self._attributes,
-                names.URL_FULL: conventions.redact_url(str(request.url)),
-                **client.capture.request(request.headers.raw),
-            },
-        )
-        self._context = trace.set_span_in_context(self._span)
-        with guard.swallow("instrumentation.httpx"):
-            propagate.inject(request.headers, border.towards(self._context, request.url.host))
+        self._status: int | None = None
+        self._error: str | None = None
+        url = request.url
+        host = self._host = url.host
+        port = self._port = url.port or _DEFAULT_PORTS.get(url.scheme)
+        attributes: dict[str, Any] = {names.SERVER_ADDRESS: host, names.URL_FULL: conventions.redact_url(str(url))}
+        if port is not None:
+            attributes[names.SERVER_PORT] = port
+        word, self._method = conventions.note_method(request.method, client.methods, attributes)
+        if client.capture.wants_request:
+            attributes.update(client.capture.request(request.headers.raw))
+        self._span = client.instruments.tracer.start_span(word, context, SpanKind.CLIENT, attributes)
+        self._context = _compat.context_with_span(context, self._span)
+        try:
+            propagate.inject(request.headers, border.towards(self._context, host))
+        except Exception as failure:  # noqa: BLE001 - it is counted
+            _failed(failure)
         self._started = perf_counter()
 
     def __enter__(self) -> None:
-        self._token = otel_context.attach(self._context)
+        self._token = ambient.attach_context(self._context)
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        with guard.swallow("instrumentation.httpx"):
-            seconds = perf_counter() - self._started
-            if error is not None:
-                self._attributes[names.ERROR_TYPE] = conventions.error_type(error)
-                self._span.set_attribute(names.ERROR_TYPE, self._attributes[names.ERROR_TYPE])
-                conventions.record_error(self._span, error)
-            metric = metric_names.HTTP_CLIENT_REQUEST_DURATION
-            values = conventions.subset(self._attributes, metric)
-            self._client.instruments.client_duration.record(seconds, values, self._context)
-        with guard.swallow("instrumentation.httpx"):
-            self._span.end()
-        if not isinstance(error, GeneratorExit):  # then this runs in the context of whoever collects garbage
-            otel_context.detach(self._token)
+        seconds = perf_counter() - self._started
+        try:
+            try:
+                if error is not None:
+                    self._error = conventions.error_type(error)
+                    self._span.set_attribute(names.ERROR_TYPE, self._error)
+                    conventions.record_error(self._span, error)
+                series = self._method, self._host, self._port, self._status, self._error
+                self._client.instruments.client_duration[series](seconds, context=self._context)
+            finally:
+                self._span.end()
+        except Exception as failure:  # noqa: BLE001 - it is counted
+            _failed(failure)
+        finally:
+            if not isinstance(error, GeneratorExit):  # then this runs in the context of whoever collects garbage
+                conventions.leave(self._token)
 
     def answered(self, response: Any) -> None:
         """Note what the server said; from 400 on it is an error of this call."""
-        with guard.swallow("instrumentation.httpx"):
-            status = int(response.status_code)
+        try:
+            status = self._status = int(response.status_code)
             result: dict[str, Any] = {names.HTTP_RESPONSE_STATUS_CODE: status}
             version = str(response.http_version).removeprefix("HTTP/")
             if version:
                 result[names.NETWORK_PROTOCOL_VERSION] = version
             if status >= 400:  # noqa: PLR2004 - client errors begin there
-                result[names.ERROR_TYPE] = str(status)
+                self._error = result[names.ERROR_TYPE] = str(status)
                 conventions.record_error(self._span, None)
-            self._attributes |= result
-            self._span.set_attributes(result | self._client.capture.response(response.headers.raw))
-
-
-def _request_attributes(request: Any, client: Client) -> dict[str, Any]:
-    url = request.url
-    port = url.port or _DEFAULT_PORTS.get(url.scheme)
-    return {
-        **conventions.method_attributes(request.method, client.methods),
-        names.SERVER_ADDRESS: url.host,
-        **({names.SERVER_PORT: port} if port else {}),
-    }
+            if self._client.capture.wants_response:
+                result.update(self._client.capture.response(response.headers.raw))
+            self._span.set_attributes(result)
+        except Exception as failure:  # noqa: BLE001 - it is counted
+            _failed(failure)
 
 
 def _is_contrib(span: Any) -> bool:
     return str(span.instrumentation_scope.name).startswith(_CONTRIB)
+
+
+def _failed(error: Exception) -> None:
+    """Count what went wrong in here."""
+    guard.record("instrumentation.httpx", error)
+    if guard.strict():
+        raise error
 
 
 def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], None]:

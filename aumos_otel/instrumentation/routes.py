@@ -20,7 +20,7 @@ def template(scope: Mapping[str, Any]) -> str | None:
     root = str(scope.get("root_path") or "").rstrip("/")
     base = str(scope.get("app_root_path", root)).rstrip("/")  # a mount leaves the application's own root path here
     mounted = root.removeprefix(base)
-    prefix = base + _named(mounted, scope.get("path_params") or {})
+    prefix = base + _named(mounted, scope.get("path_params") or {}) if mounted else base
     route = scope.get("route")
     if route is not None and not hasattr(route, "routes"):
         return prefix + _path(scope, route)

@@ -21,7 +21,7 @@ from aumos_otel.delivery.cleaning import text as clean_text
 from aumos_otel.redaction.content import NONE, POLICIES, dumps, hashed, sha256
 from aumos_otel.semconv import attributes as attr
 
-from .shapes.fields import get, text
+from .shapes.fields import get, items, text
 from .shapes.messages import Message, to_messages
 
 if TYPE_CHECKING:
@@ -60,6 +60,47 @@ def render(messages: object, policy: str) -> str | None:
     return None if shown is None else dumps(shown)
 
 
+def render_small(messages: list[Message] | None, policy: str) -> str | None:
+    """The same as `render`, faster: for messages of dicts, lists, texts and numbers alone, all below `TEXT_LIMIT`."""
+    if policy == attr.AUMOS_LLM_CONTENT_POLICY_FULL and messages and not any(map(_has_call, messages)):
+        written = _written(messages)
+        if written is not None:
+            return written
+    return render(messages, policy)
+
+
+def render_value(value: object, policy: str) -> str | None:
+    """Any value that is content but no message: a text as it is, JSON of anything else.
+
+    It goes into a list of its own, of which ``hash`` leaves one fingerprint and no name.
+    """
+    shaped = plain_value(value, policy)
+    return shaped if shaped is None or isinstance(shaped, str) else dumps(shaped)
+
+
+def render_small_value(value: object, policy: str) -> str | None:
+    """The same as `render_value`, under the conditions of `render_small`."""
+    if policy == attr.AUMOS_LLM_CONTENT_POLICY_FULL and type(value) is dict:
+        written = _written(value)
+        if written is not None:
+            return written
+    return render_value(value, policy)
+
+
+def _written(value: object) -> str | None:
+    """JSON that is clean as it stands; None where it is not."""
+    try:
+        written = dumps(value)
+    except ValueError:  # a number that JSON does not have
+        return None
+    return written if "\\u0000" not in written and clean_text(written) is written else None
+
+
+def _has_call(message: Message) -> bool:
+    """Whether there is a tool call, whose arguments have been read from JSON and may be anything."""
+    return any(get(part, "type") == "tool_call" for part in items(message.get("parts")))
+
+
 def input_from(value: object) -> list[Message] | None:
     """Input messages from whatever was given as the prompt: a str, messages of any client, any object."""
     return _messages(value, "user")
@@ -93,6 +134,14 @@ def plain(messages: object, policy: str) -> list[object] | None:
         redacted = masking().value(attr.GEN_AI_INPUT_MESSAGES, cast("Plain", _Plain(None).sequence(entries)))
         entries = redacted if isinstance(redacted, list) else [redacted]
     return _Plain(TEXT_LIMIT).sequence(entries) or None
+
+
+def plain_value(value: object, policy: str) -> object:
+    """The same as `render_value`, as plain values."""
+    shaped = plain([[value]], policy) if value is not None else None
+    if not shaped:
+        return None
+    return shaped[0][0] if isinstance(shaped[0], list) else shaped[0]
 
 
 class _Plain:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final, cast, overload
 
-from aumos_otel import guard
 from aumos_otel._internal.wrapping import F, underlying, wrap
-from aumos_otel.llm import nesting, operations, streaming, usage
-from aumos_otel.llm.spans import Call
+from aumos_otel.llm import installation, operations, streaming, usage
+from aumos_otel.llm.spans import Call, swallowed
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv import spans as names
 
@@ -66,7 +65,7 @@ def chat(
     >>> answer("?")["usage"]["completion_tokens"]
     1
     """
-    return _decorated(function, operations.Operation(names.CHAT, provider, model, None, attributes or {}))
+    return _decorated(function, operations.Operation(names.CHAT, provider, model, None, attributes))
 
 
 @overload
@@ -94,7 +93,7 @@ def text_completion(
     ... def complete(prompt: str) -> str:
     ...     return prompt + "!"
     """
-    return _decorated(function, operations.Operation(names.TEXT_COMPLETION, provider, model, None, attributes or {}))
+    return _decorated(function, operations.Operation(names.TEXT_COMPLETION, provider, model, None, attributes))
 
 
 @overload
@@ -122,7 +121,7 @@ def embeddings(
     ... def embed(texts: list[str]) -> list[list[float]]:
     ...     return [[0.0] for _ in texts]
     """
-    return _decorated(function, operations.Operation(names.EMBEDDINGS, provider, model, None, attributes or {}))
+    return _decorated(function, operations.Operation(names.EMBEDDINGS, provider, model, None, attributes))
 
 
 @overload
@@ -273,7 +272,7 @@ def _named(
 
     def decorate(function: F, /) -> F:
         called = name if isinstance(name, str) else _name_of(function)
-        decorated: F = _decorated(function, operations.Operation(verb, provider, model, called, attributes or {}))
+        decorated: F = _decorated(function, operations.Operation(verb, provider, model, called, attributes))
         return decorated
 
     return decorate if name is None or isinstance(name, str) else decorate(name)
@@ -289,18 +288,25 @@ def _decorated(function: Any, operation: operations.Operation) -> Any:
 def _beginning(
     operation: operations.Operation, parameters: Parameters
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], Call | None]:
-    has_request = nesting.family_of(operation.verb) is not None
+    has_request = operation.family is not None
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-        if not operations.listening():
-            return None
-        with guard.swallow("llm.start"):
+        try:
+            installed = installation.current()
+            if not installed.listening:
+                return None
             call = Call(operation)
-            arguments = parameters.bind(args, kwargs)
-            if call.start(usage.read_request(arguments) if has_request else None):
-                call.asked(arguments)
+            if not has_request and not installed.settings.captures:
+                call.start(installed)
                 return call
-        return None
+            arguments = parameters.bind(args, kwargs)
+            call.start(installed, usage.read_request(arguments) if has_request and arguments else None)
+            if call.captures:
+                call.asked(arguments)
+        except Exception as error:  # noqa: BLE001 - it is counted
+            swallowed("llm.start", error)
+            return None
+        return call
 
     return begin
 
@@ -325,11 +331,13 @@ class Parameters:
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by name, in the order of the parameters; wrong ones are the function's business."""
-        return {**dict(zip(self._positional, args, strict=False)), **kwargs, **self._rest(args, kwargs)}
-
-    def _rest(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        given = self._positional[: len(args)]
-        return {name: value for name, value in self._defaults.items() if name not in kwargs and name not in given}
+        bound = dict(zip(self._positional, args, strict=False)) if args else {}
+        if kwargs:
+            bound.update(kwargs)
+        for name, value in self._defaults.items():
+            if name not in bound:
+                bound[name] = value
+        return bound
 
 
 def _name_of(function: object) -> str:

@@ -42,7 +42,8 @@ CLAIM_LIMIT: Final = 4096
 #: Spans of others remembered before those whose call has ended are forgotten.
 WATCH_LIMIT: Final = 4096
 
-_KEY = otel_context.create_key("aumos-llm-call")
+#: Under which a context holds its innermost call.
+CALL_KEY: Final = otel_context.create_key("aumos-llm-call")
 
 
 class Enclosing(Protocol):
@@ -70,12 +71,12 @@ def family_of(operation: str) -> str | None:
 
 def enclose(call: Enclosing, context: Context) -> Context:
     """``context`` with ``call`` as the innermost one."""
-    return otel_context.set_value(_KEY, call, context)
+    return otel_context.set_value(CALL_KEY, call, context)
 
 
 def innermost(context: Context | None = None) -> Enclosing | None:
     """The innermost call of ours that still runs."""
-    found = cast("Enclosing | None", otel_context.get_value(_KEY, context))
+    found = cast("Enclosing | None", otel_context.get_value(CALL_KEY, context))
     return found if found is not None and found.is_open else None
 
 
@@ -90,7 +91,8 @@ class _Watched:
         self.counted = False  # by a span inside it
 
 
-_watched: dict[int, _Watched] = {}
+#: Those that are open, by their span's id.
+watched: dict[int, _Watched] = {}
 
 
 def watch(span_id: int, parent_context: Context | None) -> None:
@@ -98,11 +100,11 @@ def watch(span_id: int, parent_context: Context | None) -> None:
     call = innermost(parent_context)
     if call is None or call.family is None:
         return
-    if len(_watched) >= WATCH_LIMIT:  # spans that never ended
-        for stale in [known for known, watched in list(_watched.items()) if not watched.call.is_open]:
-            _watched.pop(stale, None)
+    if len(watched) >= WATCH_LIMIT:  # spans that never ended
+        for stale in [known for known, entry in list(watched.items()) if not entry.call.is_open]:
+            watched.pop(stale, None)
     parent = trace.get_current_span(parent_context).get_span_context().span_id
-    _watched[span_id] = _Watched(call, _watched.get(parent))
+    watched[span_id] = _Watched(call, watched.get(parent))
 
 
 def settle(span_id: int, scope: str, attributes: Mapping[str, object]) -> None:
@@ -113,19 +115,19 @@ def settle(span_id: int, scope: str, attributes: Mapping[str, object]) -> None:
         scope: name of its instrumentation scope.
         attributes: of the ended span.
     """
-    watched = _watched.pop(span_id, None)
-    if watched is None or watched.counted or not watched.call.is_open:
+    entry = watched.pop(span_id, None)
+    if entry is None or entry.counted or not entry.call.is_open:
         return
     reading = _reading(attributes)
     operation = attributes.get(attr.GEN_AI_OPERATION_NAME, operations.CHAT)
-    if reading is None or family_of(str(operation)) != watched.call.family:
+    if reading is None or family_of(str(operation)) != entry.call.family:
         return
-    watched.call.child_used(
+    entry.call.child_used(
         reading,
         has_cost=attr.GEN_AI_USAGE_COST in attributes,
         has_metrics=scope.startswith(_RECORDS_TOKENS),
     )
-    above = watched.parent
+    above = entry.parent
     while above is not None:
         above.counted = True
         above = above.parent

@@ -8,9 +8,9 @@ an unknown service tier, audio.  A wrong number is worse than none.
 
 from __future__ import annotations
 
-import functools
 import math
 import re
+import time
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -22,11 +22,17 @@ from . import price_file
 from .shapes.providers import provider_name
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from .price_file import Period, PriceFile, Rates
     from .shapes.reading import Usage
 
 _BUNDLED = "prices.json"
 _MILLION = 1_000_000
+_DAY = 86_400
+_SECOND = 1_000_000_000
+#: Models whose price of today is remembered.
+_REMEMBERED = 1024
 
 #: Service tiers that are billed at the standard rates.
 _STANDARD = (None, "", "default", "standard", "auto", "on_demand", "unspecified")
@@ -54,7 +60,7 @@ class PriceTable:
         self._models = {key: periods for file in files for key, periods in file.models.items()}
         self._synonyms = {other: name for file in files for other, name in file.synonyms.items()}
         self._providers = {provider for provider, _ in self._models}
-        self._find = functools.lru_cache(maxsize=1024)(self._look_up)
+        self._today: dict[tuple[str | None, str], tuple[int, Period | None]] = {}
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> PriceTable:
@@ -86,11 +92,26 @@ class PriceTable:
         """
         if not model or usage.audio_tokens:
             return None
-        day = (datetime.now(UTC) if at is None else at.astimezone(UTC)).date()
-        periods = self._find(provider, model.lower())
-        period = next((period for period in reversed(periods) if period.start <= day), None)
+        if at is None:
+            period = self._period_today(provider, model)
+        else:
+            period = self._period(provider, model, at.astimezone(UTC).date())
         rates = None if period is None else _of_tier(period, service_tier, usage)
         return None if rates is None else _bill(rates, usage)
+
+    def _period_today(self, provider: str | None, model: str) -> Period | None:
+        today = time.time_ns() // _DAY // _SECOND
+        known = self._today.get((provider, model))
+        if known is None or known[0] != today:
+            if len(self._today) >= _REMEMBERED:
+                self._today.clear()
+            known = today, self._period(provider, model, datetime.fromtimestamp(today * _DAY, UTC).date())
+            self._today[provider, model] = known
+        return known[1]
+
+    def _period(self, provider: str | None, model: str, day: date) -> Period | None:
+        periods = self._look_up(provider, model.lower())
+        return next((period for period in reversed(periods) if period.start <= day), None)
 
     def _look_up(self, provider: str | None, model: str) -> tuple[Period, ...]:
         for name in _spellings(model):
@@ -140,6 +161,8 @@ def _of_tier(period: Period, service_tier: str | None, usage: Usage) -> Rates | 
     rates = period.rates if standard else period.service_tiers.get(tier or "")
     if rates is None or usage.input_tokens is None:
         return None
+    if not rates.above and standard:
+        return rates
     longer = [above for threshold, above in rates.above if usage.input_tokens > threshold]
     if not longer and not standard and any(usage.input_tokens > threshold for threshold, _ in period.rates.above):
         return None  # long prompts have another price, which this tier does not state
@@ -154,6 +177,8 @@ def _bill(rates: Rates, usage: Usage) -> float | None:
         output = 0  # embeddings
     if given is None or output is None or (output and rates.output is None):
         return None
+    if not (read or write or hour) and given >= 0 and output >= 0:
+        return (given * rates.input + output * _or(rates.output, 0.0)) / _MILLION
     plain = given - read - write
     if min(plain, read, write - hour, hour, output) < 0:
         return None

@@ -53,12 +53,13 @@ class LLMSettings:
 
 
 _DEFAULT = LLMSettings()
-_current = _DEFAULT
+#: The settings in force; another object whenever they change.
+in_force = _DEFAULT
 
 
 def current() -> LLMSettings:
     """The settings in force."""
-    return _current
+    return in_force
 
 
 def install(options: LLMOptions | None) -> None:
@@ -67,18 +68,18 @@ def install(options: LLMOptions | None) -> None:
     Raises:
         PriceTableError: the price file is not a price table.
     """
-    global _current  # noqa: PLW0603 - the one process-wide value of this module
+    global in_force  # noqa: PLW0603 - the one process-wide value of this module
     if options is None:
-        _current = LLMSettings(enabled=False)
+        in_force = LLMSettings(enabled=False)
         return
     prices = _load_prices(options.prices) if options.prices is not None else None
-    _current = LLMSettings(content=options.content, capture=options.capture, profile=options.profile, prices=prices)
+    in_force = LLMSettings(content=options.content, capture=options.capture, profile=options.profile, prices=prices)
 
 
 def reset() -> None:
     """Go back to the defaults; for tests."""
-    global _current  # noqa: PLW0603 - see install
-    _current = _DEFAULT
+    global in_force  # noqa: PLW0603 - see install
+    in_force = _DEFAULT
 
 
 def _load_prices(path: str | None) -> PriceTable:

@@ -31,6 +31,10 @@ _VIEWS: Final = ("text_stream",)
 _SNAPSHOTS: Final = ("current_completion_snapshot", "current_message_snapshot")
 
 
+#: Classes of most results, which are no streams.
+_NO_STREAMS: Final = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+
+
 def follow(operation: flow.Operation, value: object) -> object:
     """The `flow.Follow` of LLM operations: that of plain Python, and the streams of clients."""
     proxy = _proxy_for(value)
@@ -42,7 +46,7 @@ def follow(operation: flow.Operation, value: object) -> object:
 def _proxy_for(value: object) -> Callable[[object, flow.Flow], _ClientObject] | None:
     """What stands in for a client's stream, or for the manager of one; None for anything else."""
     kind = type(value)
-    if isinstance(value, (*flow.LAZY, io.IOBase)):
+    if kind in _NO_STREAMS or isinstance(value, (*flow.LAZY, io.IOBase)):
         return None
     if hasattr(kind, "__next__"):
         return _DualStream if hasattr(kind, "__anext__") else _Stream
@@ -142,7 +146,7 @@ class _AsyncStream(_ClientObject):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, object]:
-        return self._self_flow.astep(self.__wrapped__.__anext__())
+        return self._self_flow.astep(self.__wrapped__.__anext__)
 
 
 class _DualStream(_Stream, _AsyncStream):

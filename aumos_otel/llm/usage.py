@@ -15,10 +15,10 @@ from typing import Protocol
 from .shapes import anthropic, bedrock, google, langchain, openai, responses
 from .shapes.fields import first, get, is_mapping, items, label, parsed
 from .shapes.reading import Reading, Usage
-from .shapes.request import read_request, request_messages
+from .shapes.request import read_request
 from .shapes.tokens import read_tokens
 
-__all__ = ["Reading", "StreamReading", "Usage", "read", "read_request", "request_messages"]
+__all__ = ["Reading", "StreamReading", "Usage", "read", "read_request"]
 
 _READERS = (
     openai.read,

@@ -112,7 +112,10 @@ class AdoptedSpan(Base):
 
 
 class AdoptionProcessor(SpanProcessor):
-    """Makes each span an `AdoptedSpan` as it starts; the first of all processors."""
+    """Makes each span of the SDK an `AdoptedSpan` as it starts; the first of all processors."""
+
+    #: Not on spans of ours, see `aumos_otel.processors.foreign.SpanProcessors`.
+    wakes_on: Final = ()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Adopt ``span``, if it is the SDK's own and no subclass of it."""

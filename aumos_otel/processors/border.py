@@ -134,6 +134,11 @@ class BorderProcessor(SpanProcessor):
 
     def __init__(self, border: Border) -> None:
         self._border = border
+        #: See `aumos_otel.processors.foreign.SpanProcessors`.
+        self.wakes_on = (
+            *([_STRANGER] if border.edge else []),
+            *([SpanKind.CLIENT] if border.query is not None else []),
+        )
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Link and trim ``span``."""

@@ -22,6 +22,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogR
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from aumos_otel import _compat, guard
 from aumos_otel._internal import deadline, forking
@@ -243,6 +244,8 @@ class ForeignSpanProcessor(_Foreign[SpanProcessor], SpanProcessor):
         self._starts = not idle and kind.on_start is not SpanProcessor.on_start
         self._endings = not idle and _compat.ending(kind) is not _compat.ending(SpanProcessor)
         self._courtesy = Courtesy(self._site, f"{kind.__name__}.on_start")
+        self.wakes_on = (None,) if self._starts else ()
+        self.wakes_before_end = self._endings
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Let the processor see, and add to, a span that starts."""
@@ -281,11 +284,55 @@ class ForeignLogRecordProcessor(_Foreign[LogRecordProcessor], LogRecordProcessor
 
 
 class SpanProcessors(SynchronousMultiSpanProcessor):
-    """All span processors of a provider of ours; what is added later is guarded as well."""
+    """All span processors of a provider of ours; what is added later is guarded as well.
+
+    Who has nothing to do at the start or end of a span is not called then.  A processor of ours may tell, in
+    ``wakes_on``, the keys of the context and the kinds of spans without which it has nothing to do at a start,
+    and in ``wakes_while`` what has to hold something for it to have something to do at an end.
+
+    Attributes:
+        always_starts: whether anybody wants to see each span that starts.
+        kinds_start: whether anybody wants to see those of a kind that is not internal.
+        endings: called with a span that is about to end.
+        ends: called with a span that has ended, and while what is not empty; None: always.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK left it untyped
+        self._plan()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor; one that is not ours is wrapped."""
         super().add_span_processor(guarded_span_processor(span_processor))
+        self._plan()
+
+    def _plan(self) -> None:
+        members = self._span_processors
+        self._starts = tuple(
+            (key, member.on_start)
+            for member in members
+            if _overrides(member, "on_start")
+            for key in getattr(member, "wakes_on", (None,))
+        )
+        self.ends = tuple(
+            (member.on_end, getattr(member, "wakes_while", None)) for member in members if _overrides(member, "on_end")
+        )
+        self.endings = tuple(
+            ending
+            for member in members
+            if _compat.ending(type(member)) is not _compat.ending(SpanProcessor)
+            and getattr(member, "wakes_before_end", True)
+            and (ending := _compat.ending(member)) is not None
+        )
+        self.always_starts = any(key is None for key, _ in self._starts)
+        self.kinds_start = any(isinstance(key, SpanKind) for key, _ in self._starts)
+
+    def started(self, span: Any, context: Context) -> None:
+        """``span`` has started in ``context``."""
+        kind = span.kind
+        for key, on_start in self._starts:
+            if key is None or key is kind or (type(key) is str and key in context):
+                on_start(span, context)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all of them side by side; False when one is not done in time."""
@@ -320,6 +367,10 @@ def guarded_span_processor(processor: SpanProcessor) -> SpanProcessor:
 def guarded_log_record_processor(processor: LogRecordProcessor) -> LogRecordProcessor:
     """``processor``, wrapped unless it is ours and guards itself."""
     return processor if _is_ours(processor) else ForeignLogRecordProcessor(processor)
+
+
+def _overrides(processor: SpanProcessor, method: str) -> bool:
+    return getattr(type(processor), method, None) is not getattr(SpanProcessor, method)
 
 
 def _is_ours(processor: object) -> bool:

@@ -12,12 +12,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import StatusCode
 
 from aumos_otel import context, guard
 from aumos_otel.delivery.appraisal import LARGE, appraise_span
 from aumos_otel.delivery.packing import cut_down
 from aumos_otel.delivery.reading import span_record
 from aumos_otel.llm import nesting
+from aumos_otel.recording.span import Span as RecordedSpan
 from aumos_otel.semconv import attributes, spans
 
 if TYPE_CHECKING:
@@ -29,9 +31,15 @@ if TYPE_CHECKING:
 #: Bytes that the objects of a span take while it waits, beside its texts; measured with tracemalloc.
 OBJECTS: Final = 2_500
 
+_ERROR: Final = StatusCode.ERROR.value
+_OPERATION: Final = attributes.GEN_AI_OPERATION_NAME
+
 
 class IdentityProcessor(SpanProcessor):
     """Stamps the bound identity on every span as it starts."""
+
+    #: See `aumos_otel.processors.foreign.SpanProcessors`; the local root of a span of ours is its tracer's business.
+    wakes_on: Final = (context.IDENTITY_KEY,)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp ``span``."""
@@ -45,6 +53,10 @@ class IdentityProcessor(SpanProcessor):
 class NestedUsageProcessor(SpanProcessor):
     """Tells the enclosing LLM call about usage that somebody else's span reports."""
 
+    #: See `aumos_otel.processors.foreign.SpanProcessors`.
+    wakes_on: Final = (nesting.CALL_KEY,)
+    wakes_while: Final = nesting.watched
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Remember a span that started inside a call."""
         with guard.swallow("processors.nested_usage"):
@@ -53,10 +65,11 @@ class NestedUsageProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Look for usage on a span that started inside a call."""
-        with guard.swallow("processors.nested_usage"):
-            if span.context is not None and not _is_ours(span):
+        known = span.context
+        if known is not None and known.span_id in nesting.watched:
+            with guard.swallow("processors.nested_usage"):
                 scope = span.instrumentation_scope
-                nesting.settle(span.context.span_id, scope.name if scope else "", span.attributes or {})
+                nesting.settle(known.span_id, scope.name if scope else "", span.attributes or {})
 
 
 def _is_ours(span: ReadableSpan) -> bool:
@@ -69,21 +82,42 @@ class ExportProcessor(SpanProcessor):
 
     def __init__(self, dispatch: Dispatch[ReadableSpan | SpanRecord]) -> None:
         self._dispatch = dispatch
+        self._books = dispatch.books
+        self._put = dispatch.intake.put
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand ``span`` over."""
-        with guard.swallow("processors.export"):
-            if span.context is not None and span.context.trace_flags.sampled:
-                size, valued = appraise_span(span)
-                if size > LARGE:
-                    record = span_record(span)
-                    self._dispatch.intake.put(record, cut_down(record), valued=valued)
-                else:
-                    self._dispatch.intake.put(span, size + OBJECTS, valued=valued)
+        try:
+            if type(span) is not RecordedSpan:
+                self._hand_over(span)
+            elif not span.sampled:
+                self._books.skip()
             else:
-                self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_SAMPLED)
+                size, valued = span.size, span.code == _ERROR or _OPERATION in span.values
+                if size > LARGE:
+                    self._hand_over_large(span, valued=valued)
+                else:
+                    self._put(span, size, valued=valued)
+        except Exception as error:
+            self._books.refuse(1, attributes.AUMOS_OTEL_REASON_ENCODE_ERROR)  # e.g. no memory to cut it down
+            guard.record("processors.export", error)
+            if guard.strict():
+                raise
+
+    def _hand_over(self, span: ReadableSpan) -> None:
+        """Hand over a span that is not of our tracer."""
+        if span.context is None or not span.context.trace_flags.sampled:
+            self._books.skip()
             return
-        self._dispatch.books.refuse(1, attributes.AUMOS_OTEL_REASON_ENCODE_ERROR)  # e.g. no memory to cut it down
+        size, valued = appraise_span(span)
+        if size > LARGE:
+            self._hand_over_large(span, valued=valued)
+        else:
+            self._put(span, size + OBJECTS, valued=valued)
+
+    def _hand_over_large(self, span: ReadableSpan, *, valued: bool) -> None:
+        record = span_record(span)
+        self._put(record, cut_down(record), valued=valued)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what has been handed over."""

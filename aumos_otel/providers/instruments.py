@@ -1,14 +1,13 @@
 """Instruments that cannot hurt: not the user's call, and not the other metrics.
 
-The SDK raises where an amount is no number, and one callback that fails badly ends the collection of
+What takes amounts (add, record, set) is that of `aumos_otel.providers.metric_recorder`.  The SDK raises where an amount is no number, and one callback that fails badly ends the collection of
 every instrument, again and again.  Here both cost themselves alone, and are counted.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.metrics import (
     NoOpCounter,
@@ -22,8 +21,9 @@ from opentelemetry.metrics import (
 )
 from opentelemetry.sdk.metrics import Meter
 
-from aumos_otel import guard
+from aumos_otel import _compat, guard
 from aumos_otel._internal import deadline
+from aumos_otel.providers.metric_recorder import equip, recorder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,27 +39,29 @@ if TYPE_CHECKING:
         UpDownCounter,
     )
 
-I = TypeVar("I")  # noqa: E741 - an instrument
-
 #: Seconds that one callback of an observable instrument may take.
 CALLBACK_PATIENCE: Final = 2.0
 
 _SITE: Final = "providers.instruments"
 
 
-class GuardedMeter(Meter):
-    """The SDK's meter; its instruments and callbacks are guarded."""
+class GuardedMeter(_compat.ConfiguredMeter):
+    """The SDK's meter; its instruments record by themselves, its callbacks are guarded."""
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
         """A counter; one that does nothing where the name is wrong."""
         with guard.shield(_SITE):
-            return _guarded(super().create_counter(name, unit, description), "add")
+            made = super().create_counter(name, unit, description)
+            equip(made, "add")
+            return made
         return NoOpCounter(str(name))
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
         """A counter that also goes down."""
         with guard.shield(_SITE):
-            return _guarded(super().create_up_down_counter(name, unit, description), "add")
+            made = super().create_up_down_counter(name, unit, description)
+            equip(made, "add", falling=True)
+            return made
         return NoOpUpDownCounter(str(name))
 
     def create_histogram(
@@ -75,13 +77,16 @@ class GuardedMeter(Meter):
             made = super().create_histogram(
                 name, unit, description, explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory
             )
-            return _guarded(made, "record")
+            equip(made, "record")
+            return made
         return NoOpHistogram(str(name))
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:
         """A gauge; the API keeps the name of its class to itself."""
         with guard.shield(_SITE):
-            return _guarded(super().create_gauge(name, unit, description), "set")
+            made = super().create_gauge(name, unit, description)
+            equip(made, "set", falling=True)
+            return made
         return NoOpMeter("aumos_otel").create_gauge("unnamed")
 
     def create_observable_counter(
@@ -108,30 +113,19 @@ class GuardedMeter(Meter):
             return super().create_observable_gauge(name, _observing(callbacks), unit, description)
         return NoOpObservableGauge(str(name))
 
+    def reconfigured(self, instruments: list[Any]) -> None:
+        """Look at what becomes of amounts once more."""
+        for instrument in instruments:
+            recorder = recorder_of(instrument)
+            if recorder is not None:
+                recorder.index.empty()
+
 
 def guarded_meter(meter: Any) -> Any:
     """``meter``, guarded if it is the SDK's own."""
     if type(meter) is Meter:
         meter.__class__ = GuardedMeter
     return meter
-
-
-def _guarded(instrument: I, method: str) -> I:
-    """``instrument`` with a ``method`` that swallows and counts what a wrong argument makes it raise.
-
-    On the object and not in a subclass: the SDK looks aggregations up by the class of the instrument.
-    """
-    measure = getattr(instrument, method)
-
-    @functools.wraps(measure)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            measure(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - it is counted
-            guard.record(_SITE, error)
-
-    setattr(instrument, method, guarded)
-    return instrument
 
 
 def _observing(callbacks: Sequence[CallbackT] | None) -> list[CallbackT]:

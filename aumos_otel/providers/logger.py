@@ -10,23 +10,55 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import wrapt
+from opentelemetry.sdk._logs import Logger as SdkLogger
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits, LogRecordProcessor
 
 from aumos_otel import _compat, guard
 from aumos_otel._internal.diagnostics import Throttle
-from aumos_otel.processors.foreign import LogRecordProcessors, guarded_log_record_processor
+from aumos_otel.processors.foreign import guarded_log_record_processor
 from aumos_otel.processors.log_handler import StandardLibraryHandler
-from aumos_otel.processors.logs import LogIdentityProcessor
+from aumos_otel.processors.logs import LogIdentityProcessor, LogProcessors
+from aumos_otel.providers.log_keeper import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from opentelemetry._logs import Logger as ApiLogger
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.util.types import Attributes
 
     from aumos_otel._internal.quantities import Quantities
     from aumos_otel.config import LogsOptions
 
 logger = logging.getLogger("aumos_otel")
+
+
+class AumosLoggerProvider(LoggerProvider):
+    """The SDK's provider; its loggers are ours, and its processors are guarded unless it is given them in one."""
+
+    def __init__(
+        self,
+        resource: Resource | None = None,
+        shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002 - the SDK's signature
+        multi_log_record_processor: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(resource, shutdown_on_exit, multi_log_record_processor or LogProcessors(), **kwargs)
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> ApiLogger:
+        """The logger of an instrumentation scope."""
+        logger = super().get_logger(name, version, schema_url, attributes)
+        if type(logger) is SdkLogger:
+            logger.__class__ = Logger
+            if not logger.take_over():  # type: ignore[attr-defined]  # its class has just been changed
+                logger.__class__ = SdkLogger
+        return logger
 
 
 def build(
@@ -37,10 +69,9 @@ def build(
     quantities: Quantities,
 ) -> LoggerProvider:
     """A logger provider: our processors first, the user's next, export last."""
-    provider = LoggerProvider(
+    provider = AumosLoggerProvider(
         resource=resource,
         shutdown_on_exit=False,
-        multi_log_record_processor=LogRecordProcessors(),  # type: ignore[no-untyped-call]  # the SDK left it untyped
         log_record_limits=_limits(quantities),
         **_compat.logger_configurator(environ),
     )
@@ -162,19 +193,26 @@ class _LastResort(logging.Handler):
     """Prints what nobody but us would handle, as the standard library does when there is no handler at all."""
 
     def __init__(self, ours: logging.Handler) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING if logging.lastResort is None else logging.lastResort.level)
         self._ours = (ours, self)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand ``record`` to `logging.lastResort` if no handler of the application's takes it."""
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Hand ``record`` to `logging.lastResort` if no handler of the application's takes it; without a lock."""
         printer = logging.lastResort
-        if printer is not None and record.levelno >= printer.level and not self._is_handled(record.name):
-            printer.handle(record)
+        if printer is None or record.levelno < printer.level or self._is_handled(record.name):
+            return False
+        return bool(printer.handle(record))
 
     def _is_handled(self, name: str) -> bool:
+        root = logging.getLogger()
+        if self._takes_part(root):  # mostly; a look for the logger takes a lock
+            return True
         logger: logging.Logger | None = logging.getLogger(name)
-        while logger is not None:
-            if any(handler not in self._ours and not isinstance(handler, Throttle) for handler in logger.handlers):
+        while logger is not None and logger is not root:
+            if self._takes_part(logger):
                 return True
             logger = logger.parent
         return False
+
+    def _takes_part(self, logger: logging.Logger) -> bool:
+        return any(handler not in self._ours and not isinstance(handler, Throttle) for handler in logger.handlers)

@@ -23,9 +23,10 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, Perio
 
 from aumos_otel import _compat, guard
 from aumos_otel.providers.instruments import guarded_meter
+from aumos_otel.providers.metric_recorder import adopting, recorder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import ExemplarFilter
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from aumos_otel._internal.quantities import Quantities
     from aumos_otel.config import MetricsOptions
+    from aumos_otel.providers.metric_recorder import Recorder
 
 logger = logging.getLogger("aumos_otel")
 
@@ -47,9 +49,40 @@ _FILTERS: dict[str, type[ExemplarFilter]] = {
 
 
 class QuietMeterProvider(MeterProvider):
-    """The SDK's provider; what is asked of it after the end is answered without a warning on stderr."""
+    """The SDK's provider, with instruments that record by themselves.
+
+    What is asked of it after the end is answered without a warning on stderr.
+    """
 
     _over = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _compat.adopt_matches(self, adopting)
+
+    def add_metric_reader(self, metric_reader: MetricReader) -> None:
+        """Let a further reader collect what comes from now on."""
+        super().add_metric_reader(metric_reader)
+        self._look_up_anew()
+
+    def remove_metric_reader(self, metric_reader: MetricReader) -> None:
+        """Let a reader go."""
+        super().remove_metric_reader(metric_reader)
+        self._look_up_anew()
+
+    def start_over(self) -> None:
+        """In a forked child: count from zero, with no lock that another thread of the parent held."""
+        for recorder in self._recorders():
+            recorder.index.renew()
+        _compat.adopt_matches(self, adopting)
+
+    def _look_up_anew(self) -> None:
+        _compat.adopt_matches(self, adopting)
+        for recorder in self._recorders():
+            recorder.index.empty()
+
+    def _recorders(self) -> Iterator[Recorder]:
+        return filter(None, map(recorder_of, _compat.instruments_of(self)))
 
     def shutdown(self, timeout_millis: float = 30_000) -> None:
         """Shut the readers down."""

@@ -33,17 +33,24 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "opentelemetry_propagator"
 
+#: These read the headers that they write, and no others.
+_OF_W3C: Final = (TraceContextTextMapPropagator, W3CBaggagePropagator)
+
 
 class BorderPropagator(TextMapPropagator):
     """The propagators by name, held to what may cross the border.
 
     Every propagator but that of W3C baggage counts as one of trace context; baggage that it sends
     along, as Jaeger's does, is held to the rules of baggage.
+
+    Attributes:
+        header_names: the headers without which `extract` changes nothing; None where that is not known.
     """
 
     def __init__(self, inner: Sequence[TextMapPropagator], border: Border) -> None:
         self._propagators = tuple(inner)
         self._border = border
+        self.header_names = frozenset(self.fields) if all(type(each) in _OF_W3C for each in inner) else None
 
     @property
     def fields(self) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace.sampling import (
@@ -16,13 +17,17 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
 )
 
-from aumos_otel import guard
+from aumos_otel import _compat, guard
 from aumos_otel._internal.entry_points import load_entry_point
+from aumos_otel._internal.plain import plain_attributes
 from aumos_otel.errors import ConfigError
 from aumos_otel.providers.roots import ByRoute, ConsistentRatio, RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext, TraceState
 
     from aumos_otel.config import SamplingOptions
     from aumos_otel.providers.boost import Boost
@@ -139,7 +144,7 @@ class ExhaustiveSampler(Sampler):
 
     def __init__(self, inner: Sampler, wanted: Callable[[], bool]) -> None:
         self.inner = inner
-        self._wanted = wanted
+        self.wanted = wanted
 
     def should_sample(
         self,
@@ -153,7 +158,7 @@ class ExhaustiveSampler(Sampler):
     ) -> SamplingResult:
         """Decide on a new span."""
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, *args, **kwargs)
-        if result.decision is Decision.DROP and self._wanted():
+        if result.decision is Decision.DROP and self.wanted():
             known = {**(attributes or {}), **(result.attributes or {})}
             return SamplingResult(Decision.RECORD_ONLY, known, result.trace_state)
         return result
@@ -161,6 +166,10 @@ class ExhaustiveSampler(Sampler):
     def get_description(self) -> str:
         """What the inner sampler says of itself."""
         return self.inner.get_description()
+
+
+#: What a sampler says of a span: the decision, its attributes, its trace state.
+Verdict = tuple[Decision, Any, "TraceState | None"]
 
 
 class PausableSampler(Sampler):
@@ -174,12 +183,57 @@ class PausableSampler(Sampler):
 
     def __init__(self, inner: Sampler, paused: Callable[[], bool], on_drop: Callable[[], object]) -> None:
         self.inner = inner
-        self._paused = paused
+        self.paused = paused
         self._on_drop = on_drop
+        recorded = inner if isinstance(inner, ExhaustiveSampler) else None
+        self._wanted = None if recorded is None else recorded.wanted
+        #: Asked about roots, where children follow their parent; None where a sampler wants to be asked about all.
+        self.root = _compat.root_sampler(inner if recorded is None else recorded.inner)
+
+    def decide(  # noqa: PLR0917 - on the hot path: names would cost
+        self,
+        context: Context,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        kind: Any,
+        attributes: Any,
+        links: Any,
+    ) -> Verdict:
+        """The same as `should_sample`, without objects where the parent decides.
+
+        Args:
+            context: in which the span starts.
+            parent: of the span.
+            trace_id: of the span.
+            name: of the span.
+            kind: of the span.
+            attributes: of the span.
+            links: of the span.
+        """
+        if self.paused():
+            return Decision.DROP, None, None
+        root = self.root
+        if root is None:
+            verdict = _ask(self.inner, context, trace_id, name, kind, attributes, links)
+        elif parent is not None:
+            if parent[3] & 1:
+                return Decision.RECORD_AND_SAMPLE, attributes, parent[4]
+            verdict = Decision.DROP, attributes, parent[4]
+        elif root is ALWAYS_ON:
+            return Decision.RECORD_AND_SAMPLE, attributes, None
+        else:
+            verdict = _ask(root, context, trace_id, name, kind, attributes, links)
+        if verdict[0] is Decision.DROP:
+            if root is not None and self._wanted is not None and self._wanted():
+                return Decision.RECORD_ONLY, {**(attributes or {}), **(verdict[1] or {})}, verdict[2]
+            with guard.swallow("providers.sampler.on_drop"):
+                self._on_drop()
+        return verdict
 
     def should_sample(self, parent_context: Any, trace_id: int, name: str, *args: Any, **kwargs: Any) -> SamplingResult:
         """Decide on a new span."""
-        if self._paused():
+        if self.paused():
             return SamplingResult(Decision.DROP)
         result = self.inner.should_sample(parent_context, trace_id, name, *args, **kwargs)
         if result.decision is Decision.DROP:
@@ -190,3 +244,12 @@ class PausableSampler(Sampler):
     def get_description(self) -> str:
         """What the inner sampler says of itself."""
         return self.inner.get_description()
+
+
+def _ask(  # noqa: PLR0917 - on the hot path: names would cost
+    sampler: Sampler, context: Context | None, trace_id: int, name: str, kind: Any, attributes: Any, links: Any
+) -> Verdict:
+    """What any sampler says of a new span."""
+    result = sampler.should_sample(context, trace_id, name, kind, plain_attributes(attributes), links)
+    kept: Any = result.attributes
+    return result.decision, kept.copy() if type(kept) is MappingProxyType else kept, result.trace_state

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .checksums import luhn
-from .detector import DIGITS, Detector
+from .detector import CARD, Detector
 
 _SEPARATORS: Final = str.maketrans("", "", " -.\u00a0")
 _GROUP = r"[ .\u00a0-]\d{4}"
@@ -50,6 +50,6 @@ DETECTORS: Final = (
         rf"[2-68](?:(?<![0-9A-Fa-f][2-68])|(?<=%[0-9A-Fa-f]{{2}}[2-68])|(?<=\\u[0-9A-Fa-f]{{4}}[2-68]))(?<!%[2-68])(?<!%[0-9A-Fa-f][2-68])(?<!\d\.[2-68])"
         rf"(?:\d{{12,18}}|\d{{3}}(?:{_GROUP}){{3}}(?:[ .\u00a0-]\d{{1,3}})?|\d{{3}}[ .\u00a0-]\d{{6}}[ .\u00a0-]\d{{4,5}})(?![0-9A-Fa-f])",
         _card,
-        needs=DIGITS,
+        needs=CARD,
     ),
 )

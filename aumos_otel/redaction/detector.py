@@ -10,7 +10,13 @@ from typing import Final, Literal, TypeAlias
 
 Kind = Literal["secret", "personal", "national_id"]
 
-DIGITS: Final = "0123456789"
+Need: TypeAlias = Literal["", "assigned", "digit", "card", "phone", "account"]
+#: What has to be in a text beside a guard, or instead of one: a value assigned to the guard, digits in some groups.
+ASSIGNED: Final = "assigned"
+DIGIT: Final = "digit"
+CARD: Final = "card"
+PHONE: Final = "phone"
+ACCOUNT: Final = "account"
 
 #: How many leading characters of a match are the finding; 0 means that it is none.
 Check: TypeAlias = Callable[[str], int]
@@ -20,17 +26,18 @@ Check: TypeAlias = Callable[[str], int]
 class Detector:
     """Finds one kind of thing in a text.
 
-    The pattern is searched only where one of the guards occurs.  What is found is its last named
-    group that took part, else the whole match.  A pattern must be linear on any text: quantifiers
+    The pattern is searched only where its clue occurs: one of the guards, and what it needs.  What is
+    found is its last named group that took part, else the whole match.  A pattern must be linear on any text: quantifiers
     are bounded, or what follows them is optional, so that a run is read once.
 
     Attributes:
         name: in markers and counters, e.g. ``jwt``.
         kind: which option decides what becomes of a finding.
-        guard: texts of which one has to occur; empty: always searched.
+        guard: texts of which one has to occur; empty, and nothing needed: always searched.
         pattern: regular expression.
         check: confirms a match, on the text as written.
-        needs: characters of which one has to occur as well; the cheapest test there is.
+        needs: ``assigned``: after a guard come the rest of a name, quotes, spaces, and ``=`` or ``:``; otherwise
+            how digits have to stand together.
         lowered: guard and pattern look at the text in lower case.
         flags: of the pattern; ours take digits, words and spaces to be ASCII.
     """
@@ -40,7 +47,7 @@ class Detector:
     guard: tuple[str, ...]
     pattern: str
     check: Check | None = None
-    needs: str = ""
+    needs: Need = ""
     lowered: bool = False
     flags: re.RegexFlag = re.ASCII | re.DOTALL
 

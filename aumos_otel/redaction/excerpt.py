@@ -20,6 +20,9 @@ KEPT: Final = LIMIT // 2 - 128
 #: Characters that a window reaches beyond what is kept.
 MARGIN: Final = 16 * 1024
 
+#: What says that a text was cut.
+CUT: Final = "… (len "
+
 _LONGEST_MARKER = 96
 _HALF_MARKER = re.compile(r"\[(?:R|H)[A-Z]*(?::[a-z0-9_.:-]*)?\Z")
 _CUT_BEFORE = re.compile(r"… \(len [0-9]{1,12}, sha256 [0-9a-f]{64}\)\Z")

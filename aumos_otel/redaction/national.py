@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from .checksums import luhn, mod11_10, verhoeff, weighted
-from .detector import DIGITS, Detector, whole
+from .detector import DIGIT, Detector, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _personnummer(text: str) -> bool:
 
 
 def _national(name: str, pattern: str, confirm: Callable[[str], bool] | None = None) -> Detector:
-    return Detector(name, "national_id", (), pattern, confirm and whole(confirm), needs=DIGITS)
+    return Detector(name, "national_id", (), pattern, confirm and whole(confirm), needs=DIGIT)
 
 
 _END = r"(?![\w-]|\.\d)"

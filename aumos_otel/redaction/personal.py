@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from .checksums import mod97
-from .detector import DIGITS, Detector, whole
+from .detector import ACCOUNT, PHONE, Detector, whole
 
 _LEAST_DIGITS, _MOST_DIGITS = 8, 15
 _LONGEST_LOCAL = 256
@@ -80,7 +80,12 @@ DETECTORS: Final = (
         whole(_is_email),
     ),
     Detector(
-        "iban", "personal", (), r"[A-Z](?<![A-Z]{2})[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?", _iban
+        "iban",
+        "personal",
+        (),
+        r"[A-Z](?<![A-Z]{2})[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?",
+        _iban,
+        needs=ACCOUNT,
     ),
     Detector(
         "phone",
@@ -97,7 +102,7 @@ DETECTORS: Final = (
         # North America: area code and exchange begin with 2 to 9.
         rf"[(1-9](?<![\w.+-][(1-9])(?:(?<=1){_GAP}\(?[2-9]\d\d\)?{_GAP}?|(?<=\()[2-9]\d\d\){_GAP}?|(?<=[2-9])\d\d{_GAP})"
         rf"[2-9]\d\d{_GAP}\d{{4}}(?![\w-])",
-        needs=DIGITS,
+        needs=PHONE,
     ),
     Detector(
         "phone",
@@ -105,5 +110,6 @@ DETECTORS: Final = (
         (),
         # Europe: a leading zero, then pairs (France), or area code and number in groups (UK, Germany, …).
         r"0(?<![\w.+:/-]0)(?:[1-9](?:[ .\u00a0]\d\d){4}|[1-9]\d{1,4}[ /\u00a0-]\d{3,4}[ \u00a0-]\d{3,5}|[1-9]\d{2,4}[ /]\d{6,8}|7\d{9})(?![\w.:/-])",
+        needs=PHONE,
     ),
 )

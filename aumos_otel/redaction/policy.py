@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -22,12 +21,13 @@ from .cards import DETECTORS as CARDS
 from .cards import is_card
 from .content import CONTENT
 from .keys import SecretNames
+from .names import names
 from .plain import DROP, Drop, Plain
 from .scan import Budget, OverBudgetError
 from .texts import BUDGET, BY_NAME, DEPTH, ERROR, DroppedError, Texts, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 #: Seconds that one record may take; what is left of it then is masked unseen.
 RECORD_BUDGET: Final = 0.25
@@ -39,6 +39,8 @@ DEPTH_LIMIT: Final = 64
 _JSON_LIMIT: Final = 4 * 1024 * 1024
 _CARD_INTEGERS: Final = range(10**14, 10**16)
 _URLS: Final = frozenset({attr.URL_FULL, attr.URL_QUERY, attr.HTTP_URL, attr.HTTP_TARGET})
+#: Where a text may be more than one text.
+_STRUCTURED: Final = _URLS | CONTENT
 
 
 class RedactionFailed(AumosOtelError):  # noqa: N818 - it says what happened; counted as redaction_failed
@@ -67,15 +69,19 @@ class Redactor:
         self._texts = Texts(options)
         self._names = SecretNames(options.keys, ours=self._secrets)
         self._local = threading.local()
+        self._record = _Record(self._local)
 
-    @contextmanager
-    def record(self) -> Iterator[None]:
+    def record(self) -> _Record:
         """One record: what is redacted inside, on this thread, shares one budget of `RECORD_BUDGET` seconds."""
-        self._local.budget = Budget(RECORD_BUDGET)
-        try:
-            yield
-        finally:
-            self._local.budget = None
+        return self._record
+
+    def is_surely_clean(self, text: str) -> bool:
+        """Whether ``text``, and any part of it, is clean under a name that tells of no secret and is no URL's.
+
+        Told by what every finding needs to have in it, which costs a fraction of a search.  False
+        proves nothing; it is the answer wherever the user's own patterns or function have a say.
+        """
+        return len(text) <= excerpt.LIMIT and self._texts.is_surely_clean(text)
 
     def value(self, key: str, value: Plain, tenant: str | None = None) -> Plain | Drop:
         """An attribute as it may leave; containers are copied, not changed.
@@ -94,12 +100,12 @@ class Redactor:
         kind = type(value)
         if value is None or kind is bool:
             return value
-        if not self._names.tells(key):
-            if kind is float or (kind is int and value not in _CARD_INTEGERS):
-                return value
-            if kind is str and self._texts.is_clean(value) and key not in _URLS:  # type: ignore[arg-type]  # a str
-                return value
+        told = self._names.tells(key)
+        if not told and (kind is float or (kind is int and value not in _CARD_INTEGERS)):
+            return value
         try:
+            if kind is str and not told and key not in _STRUCTURED:
+                return self._redacted(key, value, tenant)  # type: ignore[arg-type]  # a str
             return self._way(key, tenant).value(key, value, 0)
         except DroppedError as dropped:
             self._texts.count(dropped.detector.name)
@@ -118,10 +124,8 @@ class Redactor:
         Raises:
             RedactionFailed: it could not be told clean; with ``fail_closed`` only.
         """
-        if self._texts.is_clean(text):
-            return text
         try:
-            return self._way(where, tenant).text(where, text)
+            return self._redacted(where, text, tenant)
         except DroppedError as dropped:
             self._texts.count(dropped.detector.name)
             return mask(dropped.detector.name)
@@ -132,9 +136,22 @@ class Redactor:
         """Redactions so far by detector; ``budget``, ``error`` and ``depth`` are what was masked unseen."""
         return self._texts.counts()
 
+    def _redacted(self, where: str, text: str, tenant: str | None) -> str:
+        if self._texts.is_clean(text):
+            return text
+        return self._texts.redacted(
+            where, text, tenant, self._budget, CONTENT_LIMIT if where in CONTENT else excerpt.LIMIT
+        )
+
     def _way(self, key: str, tenant: str | None) -> _Way:
-        budget = getattr(self._local, "budget", None) or Budget(RECORD_BUDGET)
-        return _Way(self._texts, self._names, key, tenant, budget, cards=self._secrets)
+        return _Way(self._texts, self._names, key, tenant, self._budget, cards=self._secrets)
+
+    def _budget(self) -> Budget:
+        """That of the record; of this one text, outside of a record."""
+        budget = getattr(self._local, "budget", None)
+        if type(budget) is float:
+            budget = self._local.budget = Budget(budget)
+        return budget or Budget(RECORD_BUDGET)
 
     def _failed(self, error: Exception) -> str:
         reason = BUDGET if isinstance(error, OverBudgetError) else ERROR
@@ -152,11 +169,36 @@ def masking() -> Redactor:
     return Redactor(RedactionOptions(personal="mask").resolve({}, {}, {}))
 
 
+class _Record:
+    """The time between its ends is one record's, on each thread that it is entered on.
+
+    The budget begins when something is searched for: most records hold nothing that is.
+    """
+
+    __slots__ = ("_local",)
+
+    def __init__(self, local: threading.local) -> None:
+        self._local = local
+
+    def __enter__(self) -> None:
+        self._local.budget = float(RECORD_BUDGET)
+
+    def __exit__(self, *_: object) -> None:
+        self._local.budget = None
+
+
 class _Way:
     """One attribute's way through its structure."""
 
     def __init__(
-        self, texts: Texts, names: SecretNames, key: str, tenant: str | None, budget: Budget, *, cards: bool
+        self,
+        texts: Texts,
+        names: SecretNames,
+        key: str,
+        tenant: str | None,
+        budget: Callable[[], Budget],
+        *,
+        cards: bool,
     ) -> None:
         self._texts = texts
         self._names = names
@@ -198,11 +240,24 @@ class _Way:
         if key in _URLS:
             text = urls.rewritten(text, self._parameter)
         elif self._content and depth == 0 and text[:1] in ("[", "{") and len(text) <= _JSON_LIMIT:
+            if self._is_clean_json(text):
+                return text
             structure = _parsed(text)
             if structure is not None:
                 redacted = self.value(key, structure, 0)
                 return text if redacted == structure else _dumped(redacted)
         return self.text(key, text)
+
+    def _is_clean_json(self, text: str) -> bool:
+        """Whether reading ``text`` would find nothing: neither in a string, nor by a name, nor by depth."""
+        return (
+            len(text) <= self._limit
+            and text.count("[") + text.count("{") < DEPTH_LIMIT
+            and self._texts.is_surely_clean(text)
+            and (found := names(text)) is not None
+            and _URLS.isdisjoint(found)
+            and not any(map(self._names.tells, found))
+        )
 
     def _parameter(self, name: str, value: str) -> str | None:
         if self._names.tells_parameter(name):

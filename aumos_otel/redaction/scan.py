@@ -6,6 +6,8 @@ import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .clues import Clues
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
 
 #: Matches of one detector in one text; more of them are no text that anybody reads.
 MOST_MATCHES: Final = 10_000
-
-#: Characters that ordinary prose has few of, each looked for once for all guards that contain it.
-_GATES: Final = "_~@+=-:/.&?"
 
 _UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -67,32 +66,29 @@ class Scanner:
     def __init__(self, detectors: Sequence[Detector], marked: re.Pattern[str]) -> None:
         self._order = {detector: place for place, detector in enumerate(detectors)}
         self._marked = marked
-        grouped: dict[str, list[tuple[Detector, str, tuple[str, ...]]]] = {}
-        for detector in detectors:
-            # Most have one guard, or none, which is in each text: one test without a loop.
-            alone, several = ("", detector.guard) if len(detector.guard) > 1 else ("".join(detector.guard), ())
-            grouped.setdefault(_gate(detector), []).append((detector, alone, several))
-        self._groups = list(grouped.items())
+        clues = Clues(detectors)
+        self.complete = clues.complete
+        self.candidates = clues.candidates
 
-    def findings(self, text: str, budget: Budget) -> list[Finding]:
+    def findings(self, text: str, candidates: Iterable[Detector], budget: Budget) -> list[Finding]:
         """What is in ``text``, in its order, without overlaps.
+
+        Args:
+            text: any text.
+            candidates: the detectors that may find something in it, by `candidates`.
+            budget: of the record.
 
         Raises:
             OverBudgetError: ``budget`` is used up, or one detector matches all over the place.
         """
         found: list[Finding] = []
         lowered: str | None = None
-        for gate, detectors in self._groups:
-            if gate and not any(map(text.__contains__, gate)):
-                continue
-            for detector, alone, several in detectors:
-                searched = text
-                if detector.lowered:
-                    searched = lowered = _lower(text) if lowered is None else lowered
-                if alone not in searched or (several and not any(map(searched.__contains__, several))):
-                    continue
-                _search(detector, text, searched, found)
-                budget.check()
+        for detector in candidates:
+            searched = text
+            if detector.lowered:
+                searched = lowered = _lower(text) if lowered is None else lowered
+            _search(detector, text, searched, found)
+            budget.check()
         return self._merged(text, found) if found else found
 
     def _merged(self, text: str, found: list[Finding]) -> list[Finding]:
@@ -132,13 +128,6 @@ def _search(detector: Detector, text: str, searched: str, found: list[Finding]) 
             end = start + detector.check(text[start:end])
         if end > start:
             found.append(Finding(start, end, detector))
-
-
-def _gate(detector: Detector) -> str:
-    """Characters of which a text must have one: what it says itself, else one of ``_GATES`` that all guards have."""
-    return detector.needs or next(
-        (gate for gate in _GATES if detector.guard and all(gate in guard for guard in detector.guard)), ""
-    )
 
 
 def _lower(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from .detector import Detector, whole
+from .detector import ASSIGNED, Detector, whole
 
 _SHORT: Final = 8
 _UNBROKEN: Final = 16
@@ -90,11 +90,18 @@ def _entropy(text: str) -> float:
 
 def _named(name: str, guard: tuple[str, ...], words: str, *, random: bool = False) -> Detector:
     check = whole(_is_random if random else _is_value)
-    return Detector(name, "secret", guard, words + _TO_VALUE + _VALUE, check, needs="=:", lowered=True)
+    return Detector(name, "secret", guard, words + _TO_VALUE + _VALUE, check, needs=ASSIGNED, lowered=True)
 
+
+#: What may stand between the words of a name.
+_GAPS: Final = ("", "-", "_", " ")
+#: The keys that are secrets.
+_KINDS: Final = ("access", "account", "private", "signing", "encryption", "master", "subscription", "function")
+#: Parameters of URLs whose values are.
+_PARAMETERS: Final = ("key", "auth", "code", "jwt", "sid", "session_id", "sessionid")
 
 DETECTORS: Final = (
-    _named("password", ("passw",), r"passw(?:or)?d"),
+    _named("password", ("password", "passwd"), r"passw(?:or)?d"),
     _named("password", ("passphrase",), r"passphrase"),
     _named("password", ("pwd",), r"pwd"),
     Detector(
@@ -105,12 +112,17 @@ DETECTORS: Final = (
         whole(_is_value),
         lowered=True,
     ),
-    _named("secret", ("secret",), r"secret(?:access)?(?:key)?(?!s)", random=True),
-    _named("api_key", ("api",), r"api[-_ ]?key"),
+    _named(
+        "secret",
+        ("secret", "secretaccess", "secretkey", "secretaccesskey"),
+        r"secret(?:access)?(?:key)?(?!s)",
+        random=True,
+    ),
+    _named("api_key", tuple(f"api{gap}key" for gap in _GAPS), r"api[-_ ]?key"),
     _named(
         "access_key",
-        ("key",),
-        r"(?:access|account|private|signing|encryption|master|subscription|function)[-_ ]?key",
+        tuple(f"{kind}{gap}key" for kind in _KINDS for gap in _GAPS),
+        rf"(?:{'|'.join(_KINDS)})[-_ ]?key",
         random=True,
     ),
     _named("token", ("token",), r"token(?!s)", random=True),
@@ -121,22 +133,25 @@ DETECTORS: Final = (
         "secret",
         ("cookie",),
         r"""cookie["']?\s{0,3}[:=]\s{0,3}["']?(?P<pairs>[^\r\n"'=]{1,128}=[^\r\n"']{4,}+)""",
+        needs=ASSIGNED,
         lowered=True,
     ),
     Detector(
         "signature",
         "secret",
-        ("sig=", "signature="),
+        ("sig", "signature"),
         r"""sig(?:nature)?=(?P<signature>[^\s&#"'<>]{16,}+)""",
         whole(_is_random),
+        needs=ASSIGNED,
         lowered=True,
     ),
     Detector(
         "url_parameter",
         "secret",
-        ("?", "&"),
-        r"""[?&](?:key|auth|code|jwt|sid|session_id|sessionid)=(?P<value>[^\s&#"'<>]{8,}+)""",
+        tuple(f"{before}{name}" for before in "?&" for name in _PARAMETERS),
+        rf"""[?&](?:{"|".join(_PARAMETERS)})=(?P<value>[^\s&#"'<>]{{8,}}+)""",
         whole(_is_random),
+        needs=ASSIGNED,
         lowered=True,
     ),
 )

@@ -17,7 +17,7 @@ from .detectors import DETECTORS
 from .scan import OverBudgetError, Scanner, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aumos_otel.config import RedactionOptions
 
@@ -78,6 +78,7 @@ class Texts:
         searched.sort(key=lambda detector: _STRICTNESS[self._action(detector)])
         self._marker = _marker_pattern(own)
         self._scanner = Scanner(searched, self._marker)
+        self._by_clues = self._custom is None and self._scanner.complete
         self._clean: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -87,14 +88,18 @@ class Texts:
         """Whether ``text`` is remembered to hold nothing."""
         return text in self._clean
 
-    def redacted(self, where: str, text: str, tenant: str | None, budget: Budget, limit: int) -> str:
+    def is_surely_clean(self, text: str) -> bool:
+        """Whether neither ``text`` nor any part of it can hold anything; False proves nothing."""
+        return self._by_clues and excerpt.CUT not in text and not self._scanner.candidates(text)
+
+    def redacted(self, where: str, text: str, tenant: str | None, budget: Callable[[], Budget], limit: int) -> str:
         """``text`` as it may leave.
 
         Args:
             where: for the user's own function.
             text: any text.
             tenant: whose key hashes.
-            budget: of the record.
+            budget: gives that of the record; asked only when there is something to search for.
             limit: characters; of a longer text both ends are kept.
 
         Raises:
@@ -139,9 +144,12 @@ class Texts:
         with self._lock:
             return dict(self._counts)
 
-    def _searched(self, text: str, tenant: str | None, budget: Budget) -> str:
+    def _searched(self, text: str, tenant: str | None, budget: Callable[[], Budget]) -> str:
         for _ in range(_PASSES):
-            findings = self._scanner.findings(text, budget)
+            candidates = self._scanner.candidates(text)
+            if not candidates:
+                return text
+            findings = self._scanner.findings(text, candidates, budget())
             if not findings:
                 return text
             text = replaced(text, findings, lambda detector, found: self.instead(detector, found, tenant))

@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import gc
 import logging
 import threading
+import types
+import weakref
 
 import pytest
 from opentelemetry import trace
@@ -283,3 +286,126 @@ def test_context_manager_function(capture) -> None:
         assert variable.get() == "in"
     assert variable.get() == "out"
     assert len(capture.spans) == 1
+
+
+def test_a_generator_is_a_real_one(capture) -> None:
+    """It has the type and the names of an undecorated one, so that everything that knows generators takes it."""
+
+    @aumos.span("steps")
+    def steps():
+        yield 1
+
+    stream = steps()
+    assert type(stream) is types.GeneratorType
+    assert (stream.__name__, stream.__qualname__) == ("steps", steps.__qualname__)
+    assert iter(stream) is stream
+    assert list(stream) == [1]
+
+
+def test_what_is_thrown_in_is_not_kept(capture) -> None:
+    """An exception that a generator has handled is gone, and so are the frames that it came through."""
+
+    class Thrown(Exception):
+        """Thrown in."""
+
+    @aumos.span("steps")
+    def steps():
+        with contextlib.suppress(Thrown):
+            yield 1
+        yield 2
+
+    stream = steps()
+    next(stream)
+    error = Thrown()
+    assert stream.throw(error) == 2
+    gone = weakref.ref(error)
+    gc.disable()
+    try:
+        del error
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert list(stream) == []
+
+
+def test_closing_runs_what_is_left_in_the_span(capture) -> None:
+    """The clean-up of a closed generator runs inside of its span, and its error is the span's."""
+    seen: list[object] = []
+
+    @aumos.span("steps")
+    def steps():
+        try:
+            yield 1
+        finally:
+            seen.append(current_name())
+            raise LookupError("late")
+
+    stream = steps()
+    next(stream)
+    with pytest.raises(LookupError, match="late"):
+        stream.close()
+    assert seen == ["steps"]
+    assert capture.span("steps").attributes["error.type"] == "LookupError"
+
+
+def test_a_generator_that_will_not_close(capture) -> None:
+    """It raises Python's own error, and the span has ended."""
+
+    @aumos.span("steps")
+    def steps():
+        with contextlib.suppress(GeneratorExit):
+            yield 1
+        yield 2
+
+    stream = steps()
+    next(stream)
+    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+        stream.close()
+    assert len(capture.spans) == 1
+
+
+def test_generator_exit_thrown_in(capture) -> None:
+    """Thrown in by hand it closes the generator, and comes out as it does of an undecorated one."""
+
+    @aumos.span("steps")
+    def steps():
+        yield 1
+
+    stream = steps()
+    next(stream)
+    with pytest.raises(GeneratorExit):
+        stream.throw(GeneratorExit())
+    assert len(capture.spans) == 1
+
+
+def test_one_step_of_an_async_generator(capture) -> None:
+    """Who takes one item and drops the rest gets the item inside of the span, which then ends."""
+
+    @aumos.span("steps")
+    async def steps():
+        await asyncio.sleep(0)
+        yield current_name()
+
+    assert asyncio.run(anext(steps())) == "steps"
+    assert len(capture.spans) == 1
+
+
+def test_streams_of_another_wrapper(capture) -> None:
+    """A generator function whose wrapper returns a stand-in for the generator is followed too."""
+
+    def steps():
+        yield 1
+
+    class Stand:
+        def __init__(self) -> None:
+            self._inner = steps()
+
+        def __next__(self) -> int:
+            return next(self._inner)
+
+    @functools.wraps(steps)
+    def wrapped():
+        return Stand()
+
+    stream = flow.generator(wrapped(), lambda: None)
+    assert next(stream) == 1

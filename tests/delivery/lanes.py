@@ -15,6 +15,7 @@ from aumos_otel.delivery.ledger import Account, Ledger
 from aumos_otel.delivery.outbox import BatchLimits, MemoryOutbox
 from aumos_otel.delivery.outcome import Outcome
 from aumos_otel.delivery.parcel import Group, Parcel
+from aumos_otel.delivery.wire import frame
 
 PATIENCE = 20.0
 ACCEPTED = Outcome("accepted")
@@ -63,7 +64,7 @@ def names(body: bytes) -> list[str]:
 def parcel(name: str, *, valued: bool = False) -> Parcel:
     """A span of that name."""
     data = b"\x2a" + bytes([len(name)]) + name.encode()
-    return Parcel(data, 1, Group(b"", "", b"", ""), valued)
+    return Parcel(frame(len(data)) + data, 1, Group(b"", "", b"", ""), valued)
 
 
 class Bench:

@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from aumos_otel.delivery.assembly import assemble, split
 from aumos_otel.delivery.parcel import Group, Parcel
+from aumos_otel.delivery.wire import frame
 
 REQUESTS = {
     "traces": ExportTraceServiceRequest,
@@ -39,7 +40,13 @@ def record(signal: str, number: int) -> Any:
 def parcel(signal: str, number: int, resource: int = 0, scope: int = 0) -> Parcel:
     """The parcel of a record, from one of several speakers."""
     group = Group(b"\x10" + bytes([resource]), f"r{resource}", b"\x0a\x01" + str(scope).encode(), f"s{scope}")
-    return Parcel(record(signal, number).SerializeToString(), 1, group, valued=False)
+    return framed(record(signal, number), 1, group)
+
+
+def framed(message: Any, count: int, group: Group) -> Parcel:
+    """A parcel of one message."""
+    data = message.SerializeToString()
+    return Parcel(frame(len(data)) + data, count, group, valued=False)
 
 
 def found(signal: str, body: bytes) -> list[tuple[int, int, int]]:
@@ -107,7 +114,7 @@ def test_the_points_of_one_metric_are_divided() -> None:
         metric.sum.data_points.add(as_int=number)
     group = Group(b"", "r0", b"\x0a\x010", "s0")
 
-    parts = split("metrics", assemble([Parcel(metric.SerializeToString(), 5, group, valued=False)]))
+    parts = split("metrics", assemble([framed(metric, 5, group)]))
 
     assert [count for _, count in parts] == [2, 3]
     assert [[number for *_, number in found("metrics", body)] for body, _ in parts] == [[0, 1], [2, 3, 4]]

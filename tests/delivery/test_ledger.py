@@ -170,6 +170,46 @@ def test_the_sum_holds_at_every_moment(books: Books, account: Account) -> None:
     assert balance(account)["emitted"] > 0
 
 
+def test_what_is_skipped_without_the_lock(books: Books, account: Account) -> None:
+    """Threads count unsampled records without a lock while others look: none is missing, none counted twice."""
+    looked: list[int] = []
+
+    def write() -> None:
+        for _ in range(20_000):
+            books.skip()
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        looked.append(balance(account)["dropped"].get("sampled", 0))
+    for thread in threads:
+        thread.join()
+
+    assert looked == sorted(looked)
+    assert balance(account)["dropped"] == {"sampled": 80_000}
+    assert balance(account)["dropped"] == {"sampled": 80_000}
+
+
+def test_a_flush_knows_what_came_without_the_lock(books: Books, account: Account) -> None:
+    """What its sources have counted by themselves is part of what a flush waits for."""
+    books.sources.append(lambda: queue(books, 1) if not books.emitted else None)
+
+    assert not account.wait(time.monotonic() + 0.01)
+
+    assert balance(account)["queued"] == 1
+
+
+def test_looking_within_a_look(books: Books, account: Account) -> None:
+    """A signal handler that looks while its thread counts gets numbers that add up, and nothing counts twice."""
+    inner: list[dict[str, Any]] = []
+    books.sources.append(lambda: inner.append(balance(account)) if not inner else None)
+    books.skip()
+
+    assert balance(account)["dropped"] == {"sampled": 1}
+    assert inner[0]["dropped"] == {"sampled": 1}
+
+
 def test_the_lock_is_reentrant(books: Books, account: Account) -> None:
     """A signal handler that emits while its thread is writing does not hang."""
     with books.lock:
@@ -181,11 +221,13 @@ def test_the_lock_is_reentrant(books: Books, account: Account) -> None:
 def test_a_forked_child_starts_over(ledger: Ledger, books: Books, account: Account) -> None:
     """The books of a child are empty, and their lock is free whoever held it."""
     queue(books, 5)
+    books.skip()
     account.retry("refused")
     books.lock.acquire()
 
     ledger.reset_after_fork()
 
+    assert balance(account)["emitted"] == 0
     result: list[bool] = []
     thread = threading.Thread(target=lambda: result.append(books.lock.acquire(timeout=5)))
     thread.start()

@@ -22,7 +22,9 @@ from opentelemetry.trace import SpanContext
 
 from aumos_otel.delivery.measurements import metric_records
 from aumos_otel.delivery.packing import MAX_BYTES, parcels_of
+from aumos_otel.delivery.parcel import Parcel
 from aumos_otel.delivery.reading import span_record
+from aumos_otel.delivery.wire import frame
 
 CONTEXT = SpanContext(1, 2, is_remote=False)
 
@@ -39,13 +41,20 @@ def counter(points: int, size: int = 10) -> Any:
     return records[0]
 
 
+def message(parcel: Parcel) -> bytes:
+    """The only message of a parcel, without its frame."""
+    size = next(size for size in range(len(parcel.data)) if len(frame(size)) + size == len(parcel.data))
+    assert parcel.data.startswith(frame(size))
+    return parcel.data[len(frame(size)) :]
+
+
 def test_a_record_of_ordinary_size() -> None:
     """A record becomes one parcel that knows who speaks, what it counts for and whether it is worth more."""
     record = span_record(ReadableSpan("work", CONTEXT, start_time=1, end_time=2))
 
     (parcel,) = parcels_of(record)
 
-    assert Span.FromString(parcel.data).name == "work"
+    assert Span.FromString(message(parcel)).name == "work"
     assert (parcel.count, parcel.group, parcel.valued) == (1, record.origin.group, False)
 
 
@@ -53,9 +62,9 @@ def test_a_metric_with_many_points() -> None:
     """A metric that is too large becomes several with the same name and nature, and each point once."""
     parcels = parcels_of(counter(1000), max_bytes=2000)
 
-    assert all(len(parcel.data) <= 2000 for parcel in parcels)
+    assert all(len(message(parcel)) <= 2000 for parcel in parcels)
     assert sum(parcel.count for parcel in parcels) == 1000
-    found = [MetricMessage.FromString(parcel.data) for parcel in parcels]
+    found = [MetricMessage.FromString(message(parcel)) for parcel in parcels]
     assert {(each.name, each.description, each.unit, each.sum.is_monotonic) for each in found} == {
         ("m", "what", "1", True)
     }
@@ -78,8 +87,8 @@ def test_a_span_with_many_long_attributes() -> None:
 
     (parcel,) = parcels_of(record)
 
-    found = Span.FromString(parcel.data)
-    assert len(parcel.data) <= MAX_BYTES
+    found = Span.FromString(message(parcel))
+    assert len(message(parcel)) <= MAX_BYTES
     assert (len(found.attributes), len(found.events)) == (128, 128)
     assert all("… (len 32768, sha256" in each.value.string_value for each in found.attributes)
 

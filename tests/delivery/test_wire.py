@@ -68,3 +68,28 @@ def test_numbers_that_are_equal_but_not_the_same() -> None:
         "array_value",
         "kvlist_value",
     ]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300), st.integers(-(2**63), 2**63 - 1))
+def test_the_beginnings_of_numbers(key: str, number: int) -> None:
+    """What comes before a number depends on the key and the size of the number alone."""
+    heads = wire.number_heads(b"\x0a", key)
+
+    data = wire.varint(number)
+    found = KeyValueList.FromString(heads[len(data)] + data + heads[0] + wire.pack_double(0.5))
+    assert [each.key for each in found.values] == [key, key]
+    assert (found.values[0].value.int_value, found.values[1].value.double_value) == (number, 0.5)
+
+
+@pytest.mark.parametrize("size", [0, 127, 128, 2047, 2048, 2**21])
+def test_frames(size: int) -> None:
+    """The frame of a record is a tag and its length."""
+    assert wire.frame(size) == b"\x12" + wire.varint(size)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=2100), st.integers(1, 1200))
+def test_a_text_of_any_length(value: str, size: int) -> None:
+    """The lengths within one another are right at every size of key and value."""
+    found = KeyValueList.FromString(wire.key_value("k" * size, value, b"\x0a")).values[0]
+
+    assert (found.key, found.value.string_value) == ("k" * size, value)

@@ -182,6 +182,64 @@ def test_any_asgi_application_is_wrapped(telemetry: Capture, get: Get) -> None:
     ] == [("GET", 204, None), ("GET", 500, "RuntimeError"), ("GET", 500, "500")]
 
 
+def test_the_series_is_that_of_the_request_as_it_came(telemetry: Capture, get: Get) -> None:
+    """An application that rewrites its scope, as behind a proxy, changes no series half way."""
+
+    async def rewriting(scope: dict, receive: Callable, send: Callable) -> None:
+        scope |= {"scheme": "https", "method": "PUT", "http_version": "9"}
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    get(telemetry.telemetry.instrument(rewriting), "/x")
+    (point,) = telemetry.metrics["http.server.request.duration"]
+    assert point.attributes[names.URL_SCHEME] == "http"
+    assert point.attributes[names.HTTP_REQUEST_METHOD] == "GET"
+    assert point.attributes[names.NETWORK_PROTOCOL_VERSION] == "1.1"
+    assert [point.value for point in telemetry.metrics["http.server.active_requests"]] == [0]
+
+
+@pytest.mark.parametrize("broken", ["tracer", "active", "server_duration"])
+def test_what_fails_in_here_is_counted_and_the_request_goes_on(
+    telemetry: Capture, get: Get, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracer or an instrument that is broken costs its own part: the answer arrives, the span ends if there is one."""
+    guard.set_strict(False)
+
+    async def plain(scope: dict, receive: Callable, send: Callable) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    app = telemetry.telemetry.instrument(plain)
+    get(app, "/x")
+    monkeypatch.setattr(app.server.instruments, broken, None)
+    before = guard.swallowed().get("instrumentation.asgi", 0)
+    assert get(app, "/x").status_code == 204
+    assert guard.swallowed()["instrumentation.asgi"] > before
+    assert len(telemetry.spans) == (2 if broken == "server_duration" else 1)
+    assert [point.value for point in telemetry.metrics["http.server.active_requests"]] == [0]
+
+
+def test_messages_that_are_odd_pass_through(telemetry: Capture) -> None:
+    """What no specification knows reaches the server as it is, and is counted."""
+    guard.set_strict(False)
+    odd: list[object] = [None, {}, {"type": "http.response.start", "status": "many"}, {"type": "x"}]
+    sent: list[object] = []
+
+    async def strange(scope: dict, receive: Callable, send: Callable) -> None:
+        for message in odd:
+            await send(message)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    app = telemetry.telemetry.instrument(strange)
+    before = guard.swallowed().get("instrumentation.asgi", 0)
+    asyncio.run(app({"type": "http", "method": "GET", "path": "/"}, None, send))
+    assert sent == odd
+    assert guard.swallowed()["instrumentation.asgi"] == before + 3
+    assert [span.name for span in telemetry.spans] == ["GET"]
+
+
 def test_what_is_no_application_is_left_alone(telemetry: Capture, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong argument to instrument() is said and returned."""
     assert telemetry.telemetry.instrument("app:app") == "app:app"

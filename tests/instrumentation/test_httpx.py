@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
-from aumos_otel import instrumentation
+from aumos_otel import guard, instrumentation
 from aumos_otel.instrumentation.conventions import redact_query, redact_url
 from aumos_otel.semconv import attributes as names
 from aumos_otel.testing import Capture
@@ -235,6 +235,25 @@ def test_a_cancelled_request_ends_its_span(telemetry: Capture) -> None:
     (span,) = telemetry.spans
     assert span.attributes[names.ERROR_TYPE].endswith("CancelledError")
     assert not trace.get_current_span().is_recording()
+
+
+@pytest.mark.parametrize("broken", ["tracer", "client_duration", "propagator"])
+def test_what_fails_in_here_is_counted_and_the_call_goes_on(
+    telemetry: Capture, server: str, request_: Request, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracer, an instrument or a propagator that is broken costs its own part and nothing of the call's."""
+    guard.set_strict(False)
+    request_("GET", f"{server}/200")
+    if broken == "propagator":
+        monkeypatch.setattr("opentelemetry.propagate.inject", None)
+    else:
+        monkeypatch.setattr(instrumentation._state.client.instruments, broken, None)
+    before = guard.swallowed().get("instrumentation.httpx", 0)
+    current = otel_context.get_current()
+    assert request_("GET", f"{server}/200").status_code == 200
+    assert guard.swallowed()["instrumentation.httpx"] > before
+    assert len(telemetry.spans) == (1 if broken == "tracer" else 2)
+    assert otel_context.get_current() == current
 
 
 def test_the_transports_are_put_back() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aumos_otel.llm.shapes.messages import to_messages
+from aumos_otel.llm.shapes.request import request_content, to_definitions, to_instructions
 from aumos_otel.testing import captured
 
 if TYPE_CHECKING:
@@ -49,6 +51,19 @@ def chunks() -> Callable[..., list[dict[str, Any]]]:
         return [*said, counted] if usage else said
 
     return make
+
+
+@pytest.fixture(scope="session")
+def request_messages() -> Callable[[dict[str, Any]], tuple[Any, Any, Any]]:
+    """Reads messages, instructions and tool definitions from the arguments of a call; None for what is not there."""
+
+    def read(kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        asked, told, tools = request_content(kwargs)
+        messages = None if asked is None else to_messages(asked)
+        instructions = None if told is None else to_instructions(told)
+        return messages or None, instructions or None, to_definitions(tools) or None
+
+    return read
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers.shapes import BEDROCK_RESPONSE, OPENAI_CHAT, SHAPES, feed, objects
 
-from aumos_otel.llm.usage import Usage, read, read_request, request_messages
+from aumos_otel.llm.usage import Usage, read, read_request
 
 JUNK = [
     None,
@@ -81,7 +81,7 @@ class HostileMapping(dict):
 
 
 @pytest.mark.parametrize("build", [Hostile, lambda: HostileMapping(a=1)], ids=["object", "mapping"])
-def test_an_object_that_raises_is_no_response(build) -> None:
+def test_an_object_that_raises_is_no_response(build, request_messages) -> None:
     """Attributes may raise anything, in a response and within one."""
     assert read(build()) is None
     assert feed(build()) is None
@@ -159,7 +159,7 @@ NESTED = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(junk=NESTED, more=st.lists(NESTED, max_size=4))
-def test_reading_never_raises(junk, more) -> None:
+def test_reading_never_raises(request_messages, junk, more) -> None:
     """Arbitrary nested data, as dicts and as objects, reads without an error and without false numbers."""
     for build in (lambda value: value, objects):
         found = read(build(junk))

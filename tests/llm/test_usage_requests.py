@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from aumos_otel.llm.usage import read_request, request_messages
+from aumos_otel.llm.usage import read_request
 
 
 class Answer:
@@ -114,7 +114,7 @@ def test_parameters_of_another_type_are_left_out(value) -> None:
     assert read_request(wrong) == {}
 
 
-def test_openai_prompts_become_messages() -> None:
+def test_openai_prompts_become_messages(request_messages) -> None:
     """Roles, parts, tool calls and tool results of chat completions."""
     messages, instructions, tools = request_messages(
         {
@@ -153,7 +153,7 @@ def test_openai_prompts_become_messages() -> None:
     ]
 
 
-def test_anthropic_prompts_become_messages() -> None:
+def test_anthropic_prompts_become_messages(request_messages) -> None:
     """The system prompt is apart; tool results are parts of a user's message."""
     messages, instructions, tools = request_messages(
         {
@@ -186,7 +186,7 @@ def test_anthropic_prompts_become_messages() -> None:
     ]
 
 
-def test_google_prompts_become_messages() -> None:
+def test_google_prompts_become_messages(request_messages) -> None:
     """Contents may be bare; the model's role is the assistant's; functions are tools."""
 
     def find(query: str) -> str:
@@ -218,7 +218,7 @@ def test_google_prompts_become_messages() -> None:
     ]
 
 
-def test_response_input_items_become_messages() -> None:
+def test_response_input_items_become_messages(request_messages) -> None:
     """Function calls and their outputs are items of their own in the responses API."""
     messages, instructions, _ = request_messages(
         {
@@ -238,7 +238,7 @@ def test_response_input_items_become_messages() -> None:
     ]
 
 
-def test_a_text_prompt_is_one_message_and_an_iterator_is_left_alone() -> None:
+def test_a_text_prompt_is_one_message_and_an_iterator_is_left_alone(request_messages) -> None:
     """A str is the user's message; a generator of messages belongs to the client."""
     assert request_messages({"input": "Hi"})[0] == [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
     generator = (message for message in [{"role": "user", "content": "Hi"}])

@@ -6,27 +6,39 @@ import collections
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+from processors.shelf import Shelf
 
 from aumos_otel import LogsOptions, guard
+from aumos_otel.delivery.cleaning import clean
 from aumos_otel.processors.log_handler import EXPORT_PATH, StandardLibraryHandler
+from aumos_otel.processors.logs import LogExportProcessor, LogIdentityProcessor
+from aumos_otel.providers.logger import AumosLoggerProvider
 
 
 class Desk:
-    """A logger with our handler."""
+    """A logger with our handler.
 
-    def __init__(self, **options: Any) -> None:
-        self.memory = InMemoryLogRecordExporter()
-        self.provider = LoggerProvider(shutdown_on_exit=False)
-        self.provider.add_log_record_processor(SimpleLogRecordProcessor(self.memory))
+    Args:
+        processors: of the provider.
+        records: what they have kept; read like the SDK's.
+        options: of the handler.
+    """
+
+    def __init__(self, processors: list[LogRecordProcessor], kept: Callable[[], list[Any]], **options: Any) -> None:
+        self.provider = AumosLoggerProvider(Resource({}), shutdown_on_exit=False)
+        for processor in processors:
+            self.provider.add_log_record_processor(processor)
+        self._kept = kept
         self.handler = StandardLibraryHandler(
             LogsOptions(**options).resolve({}, {}, {}), self.provider, lambda: self.paused
         )
@@ -37,7 +49,7 @@ class Desk:
     @property
     def records(self) -> list[Any]:
         """What was logged."""
-        return [record.log_record for record in self.memory.get_finished_logs()]
+        return [record.log_record for record in self._kept()]
 
     @property
     def only(self) -> Any:
@@ -46,12 +58,36 @@ class Desk:
         return record
 
 
+def with_objects(**options: Any) -> Desk:
+    """A desk where somebody wants the SDK's objects."""
+    memory = InMemoryLogRecordExporter()
+    return Desk([SimpleLogRecordProcessor(memory)], lambda: list(memory.get_finished_logs()), **options)
+
+
+def with_logs(**options: Any) -> Desk:
+    """A desk where all processors are ours."""
+    shelf = Shelf()
+    return Desk([LogIdentityProcessor(), LogExportProcessor(shelf.dispatch)], lambda: shelf.items, **options)
+
+
+@pytest.fixture(params=[with_objects, with_logs])
+def furnish(request: pytest.FixtureRequest) -> Iterator[Callable[..., Desk]]:
+    """Makes desks of either kind."""
+    desks: list[Desk] = []
+
+    def make(**options: Any) -> Desk:
+        desks.append(request.param(**options))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.provider.shutdown()
+
+
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def desk(furnish: Callable[..., Desk]) -> Desk:
     """A desk of the test's own."""
-    desk = Desk()
-    yield desk
-    desk.provider.shutdown()
+    return furnish()
 
 
 class Broken:
@@ -65,8 +101,8 @@ class Broken:
     ("message", "body"),
     [
         ("hello", "hello"),
-        ({"order": [1, 2]}, {"order": (1, 2)}),
-        ([1, {"a": None}], (1, {"a": None})),
+        ({"order": [1, 2]}, {"order": [1, 2]}),
+        ([1, {"a": None}], [1, {"a": None}]),
         (b"bytes", b"bytes"),
         (None, None),
         (7, 7),
@@ -74,15 +110,14 @@ class Broken:
         (Broken(), "<Broken: str() failed>"),
         (ValueError("as it is"), "as it is"),
         (collections.OrderedDict(a=1), {"a": 1}),
-        ("x" * 10_000_000, "x" * 10_000_000),
     ],
-    ids=["text", "dict", "list", "bytes", "None", "int", "object", "broken", "exception", "mapping", "huge"],
+    ids=["text", "dict", "list", "bytes", "None", "int", "object", "broken", "exception", "mapping"],
 )
 def test_any_body_arrives(message: Any, body: Any, desk: Desk) -> None:
     """A structure stays one, an object is told by its text."""
     desk.logger.warning(message)
 
-    assert desk.only.body == body
+    assert clean(desk.only.body) == body
 
 
 @pytest.mark.parametrize(
@@ -157,17 +192,17 @@ def test_odd_exception_information(exc_info: Any, desk: Desk) -> None:
     assert desk.only.body == "hello"
 
 
-def test_code_and_event_name(desk: Desk) -> None:
+def test_code_and_event_name(furnish: Callable[..., Desk]) -> None:
     """Where the line stands is told when asked for; an event's name is the record's."""
-    asking = Desk(code_attributes=True)
-    asking.logger.warning("hello", extra={"otel.event.name": "order.paid"})
+    asking, desk = furnish(code_attributes=True), furnish()
+    for _ in range(2):
+        asking.logger.warning("hello", extra={"otel.event.name": "order.paid"})
+        desk.logger.warning("hello", extra={"event.name": "order.paid"})
+        asking.logger.warning("hello")
 
-    assert asking.only.event_name == "order.paid"
-    assert asking.only.attributes["code.function.name"] == "test_code_and_event_name"
-    desk.logger.warning("hello", extra={"event.name": "order.paid"})
-    assert desk.only.event_name == "order.paid"
-    assert "code.function.name" not in desk.only.attributes
-    asking.provider.shutdown()
+    assert [record.event_name for record in asking.records] == ["order.paid", None] * 2
+    assert {record.attributes["code.function.name"] for record in asking.records} == {"test_code_and_event_name"}
+    assert [(record.event_name, dict(record.attributes)) for record in desk.records] == [("order.paid", {})] * 2
 
 
 def test_a_formatter_makes_the_body(desk: Desk) -> None:
@@ -235,9 +270,11 @@ ANYTHING = st.recursive(
 @settings(max_examples=100, deadline=None)
 def test_nothing_is_lost(message: Any, arguments: list[Any], extra: Any) -> None:
     """Whatever is logged, one record arrives, and nothing is raised."""
-    desk = Desk()
-    desk.logger.warning(message, *arguments, extra={"extra": extra})
+    for make in (with_objects, with_logs):
+        desk = make()
+        for _ in range(2):
+            desk.logger.warning(message, *arguments, extra={"extra": extra})
 
-    assert len(desk.records) == 1
-    assert desk.records[0].severity_text == "WARN"
-    assert sys.exc_info() == (None, None, None)
+        assert len(desk.records) == 2
+        assert desk.records[0].severity_text == "WARN"
+        assert sys.exc_info() == (None, None, None)

@@ -22,6 +22,10 @@ _TOOL_CALLS = ("function_call", "custom_tool_call")
 _TOOL_OUTPUTS = ("function_call_output", "custom_tool_call_output")
 #: Items of OpenAI's responses that are a part without a message around it.
 _BARE_ROLES = dict.fromkeys(_TOOL_OUTPUTS, "tool") | dict.fromkeys((*_TOOL_CALLS, "reasoning"), "assistant")
+#: Other words for a role.
+_ROLES = {"model": "assistant", "function": "tool"}
+#: What a message of text alone has.
+_SIMPLE = {"role", "content"}
 _LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 
 
@@ -49,6 +53,10 @@ def _extend(message: Message, more: Message) -> None:
 
 def to_message(source: object, default_role: str) -> Message | None:
     """One message, from a message object, a bare part or a str; None if there is nothing in it."""
+    if type(source) is dict and len(source) == len(_SIMPLE) and source.keys() == _SIMPLE:
+        role, content = label(source["role"]), source["content"]
+        if role is not None and type(content) is str and content:  # nearly every message
+            return {"role": _ROLES.get(role, role), "parts": [{"type": "text", "content": content}]}
     if _is_native(source):
         return dict(source)
     kind = text(get(source, "type")) or ""
@@ -60,7 +68,7 @@ def to_message(source: object, default_role: str) -> Message | None:
     if role is None:
         parts = to_parts(source)
         return {"role": default_role, "parts": parts} if parts else None
-    role = {"model": "assistant", "function": "tool"}.get(role, role)
+    role = _ROLES.get(role, role)
     message: Message = {"role": role, "parts": _message_parts(source, role)}
     name = label(get(source, "name"))
     if name is not None and role != "tool":

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from aumos_otel.semconv import attributes as attr
 
 from .fields import count, first, get, items, label, number, text
-from .messages import Message, Part, to_messages, to_parts
+from .messages import Part, to_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    _Parameter = tuple[str, str, Callable[[object], "AttributeValue | None"]]
 
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
@@ -77,7 +79,7 @@ def _nested_format(value: object) -> str | None:
 
 
 #: What clients call a parameter, its attribute, and how it is read; of two names for one the first wins.
-_PARAMETERS: tuple[tuple[str, str, Callable[[object], AttributeValue | None]], ...] = (
+_PARAMETERS: tuple[_Parameter, ...] = (
     ("model", attr.GEN_AI_REQUEST_MODEL, label),
     ("modelId", attr.GEN_AI_REQUEST_MODEL, label),
     ("temperature", attr.GEN_AI_REQUEST_TEMPERATURE, number),
@@ -116,6 +118,8 @@ _PARAMETERS: tuple[tuple[str, str, Callable[[object], AttributeValue | None]], .
     ("output_config", attr.GEN_AI_OUTPUT_TYPE, _nested_format),
 )
 
+_RANKS = {key: rank for rank, (key, _, _) in enumerate(_PARAMETERS)}
+
 
 def read_request(kwargs: Mapping[str, object]) -> dict[str, AttributeValue]:
     """The ``gen_ai.request.*`` (and related) attributes for the arguments of a call.
@@ -124,10 +128,9 @@ def read_request(kwargs: Mapping[str, object]) -> dict[str, AttributeValue]:
     >>> read_request({"model": "gpt-5-mini", "temperature": 0.2})
     {'gen_ai.request.model': 'gpt-5-mini', 'gen_ai.request.temperature': 0.2}
     """
-    nested = [kwargs[name] for name in _NESTS if kwargs.get(name) is not None]
     found: dict[str, AttributeValue] = {}
-    for source in (kwargs, *nested):
-        for key, name, read in _PARAMETERS:
+    for source in (kwargs, *(kwargs[name] for name in _NESTS if kwargs.get(name) is not None)):
+        for key, name, read in _parameters_of(source):
             value = get(source, key) if name not in found else None
             shown = read(value) if value is not None else None
             if shown is not None:
@@ -135,25 +138,33 @@ def read_request(kwargs: Mapping[str, object]) -> dict[str, AttributeValue]:
     return found
 
 
-def request_messages(
-    kwargs: Mapping[str, object],
-) -> tuple[list[Message] | None, list[Part] | None, list[dict[str, object]] | None]:
-    """The input messages, the system instructions and the tool definitions of a call's arguments.
+def _parameters_of(source: object) -> Sequence[_Parameter]:
+    """The parameters that ``source`` may have, in their order."""
+    if type(source) is not dict:
+        return _PARAMETERS
+    ranks = [_RANKS[key] for key in source if key in _RANKS]
+    return [_PARAMETERS[rank] for rank in (sorted(ranks) if len(ranks) > 1 else ranks)]
 
-    Each is in the format of the semantic conventions, unrendered (see `aumos_otel.llm.content`),
-    or None if the arguments have none.
-    """
+
+def request_content(kwargs: Mapping[str, object]) -> tuple[object, object, object]:
+    """What holds the messages, the system instructions and the tools among a call's arguments; None where nothing does."""
     config = get(kwargs, "config")
     asked = first(kwargs, "messages", "input", "contents", "prompt")
     told = first(kwargs, "system", "instructions", "system_instruction")
-    if told is None:
+    if told is None and config is not None:
         told = first(config, "system_instruction", "systemInstruction")
     tools = get(kwargs, "tools")
-    tools = get(config, "tools") if tools is None else tools
-    messages = to_messages(asked) if asked is not None else []
-    instructions = to_parts(first(told, "parts") if items(get(told, "parts")) else told) if told is not None else []
-    definitions = [definition for tool in items(tools) for definition in _definitions(tool)]
-    return messages or None, instructions or None, definitions or None
+    return asked, told, get(config, "tools") if tools is None else tools
+
+
+def to_instructions(told: object) -> list[Part]:
+    """The system instructions in the format of the semantic conventions, unrendered (see `aumos_otel.llm.content`)."""
+    return to_parts(first(told, "parts") if items(get(told, "parts")) else told)
+
+
+def to_definitions(tools: object) -> list[dict[str, object]]:
+    """The tool definitions, likewise."""
+    return [definition for tool in items(tools) for definition in _definitions(tool)]
 
 
 def _definitions(tool: object) -> list[dict[str, object]]:

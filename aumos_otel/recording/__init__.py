@@ -1,0 +1,1 @@
+"""What is recorded: spans and log records of our own, in the shape in which delivery reads them."""

@@ -1,0 +1,525 @@
+"""The span that our tracer makes: what it is told is kept as plain Python, and nothing else is made until it is asked for.
+
+It stands for the SDK's span everywhere: it is an instance of the same classes, has the same properties, and
+foreign code that writes the SDK's private fields changes what is exported.  Its own fields are public and raw:
+delivery and the counting of SLIs read them as they are, and nobody writes them after the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from time import time_ns
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from opentelemetry.sdk import trace as sdk_trace
+from opentelemetry.sdk.trace import Event
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+
+from aumos_otel import _compat, guard
+from aumos_otel._internal import failure
+from aumos_otel._internal.plain import plain
+from aumos_otel.recording.limits import ATTRIBUTE, ENTRY, NUMBERS, kept_value, kept_values, weight, weight_of
+from aumos_otel.semconv import events as event_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Protocol
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    from aumos_otel.recording.limits import Limits
+
+    class Deferred(Protocol):
+        """A text that is made later; nothing in it is the caller's.
+
+        Attributes:
+            size: bytes, as estimated.
+        """
+
+        size: int
+
+        def text(self) -> str:
+            """The text; always the same, and never an error."""
+
+    class Recorder(Protocol):
+        """The tracer, as its spans need it."""
+
+        limits: Limits
+        resource: Resource
+        scope: InstrumentationScope
+        instrumentation_info: Any
+        span_processor: Any
+        processors: Processors
+
+    class Processors(Protocol):
+        """Who is told of a span: see `aumos_otel.processors.foreign.SpanProcessors`."""
+
+        endings: Sequence[Callable[[Any], object]]
+        ends: Sequence[tuple[Callable[[Any], object], object]]
+
+
+logger = logging.getLogger("opentelemetry.sdk.trace")
+
+_SITE: Final = "recording.span"
+_UNSET, _OK, _ERROR = (code.value for code in (StatusCode.UNSET, StatusCode.OK, StatusCode.ERROR))
+_CODES: Final = {code.value: code for code in StatusCode}
+
+Base: Any = _compat.SpanNames
+
+#: What every span has; what few have is told by the class until then.
+_FIELDS: Final = (
+    "_live",
+    "aumos_local_root",
+    "context",
+    "end_time",
+    "kind",
+    "name",
+    "parent",
+    "recorder",
+    "sampled",
+    "size",
+    "start_time",
+    "values",
+)
+
+#: Bytes of a span beside its texts, as estimated.
+SPAN: Final = 600
+
+
+class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it has to be: it is registered below
+    """A span.  Times are nanoseconds since 1970.
+
+    Attributes:
+        name: of the span.
+        kind: of the span.
+        context: its identity.
+        parent: that of its parent, if any.
+        sampled: whether it is exported.
+        start_time: when it began.
+        end_time: when it ended; None while it is open.
+        values: its attributes, within the limits; nothing in them is the caller's.
+        size: estimated bytes.
+        simple: whether all values are scalars other than bytes, or texts that are still to be made.
+        deferred: keys of values that are still to be made, see `defer`.
+        lost_values: attributes over the limit, or without a proper name.
+        happenings: its events: name, time, attributes, lost attributes.
+        lost_events: events over the limit.
+        references: its links: context, attributes, lost attributes.
+        lost_links: links over the limit.
+        code: of the status: 0 unset, 1 ok, 2 error.
+        description: of the status.
+        recorder: the tracer that made it.
+        own_resource: stands in the place of the tracer's where a processor has put one.
+        own_scope: the same for what made it.
+        measured: called at the end where the SDK's own metrics are on.
+        aumos_local_root: the first span of this process in its trace; None when it is that itself.
+        record_exception_on_exit: whether leaving a ``with`` by an exception tells of it.
+        set_status_on_exit: whether it sets the status.
+    """
+
+    __slots__ = _FIELDS
+
+    simple: bool = True
+    deferred: tuple[str, ...] = ()
+    lost_values: int = 0
+    happenings: list[tuple[str, int, dict[str, Any], int]] | None = None
+    lost_events: int = 0
+    references: list[tuple[SpanContext, dict[str, Any], int]] | None = None
+    lost_links: int = 0
+    code: int = _UNSET
+    description: str | None = None
+    record_exception_on_exit: bool = True
+    set_status_on_exit: bool = True
+    measured: Any = None
+    own_resource: Resource | None = None
+    own_scope: InstrumentationScope | None = None
+
+    def __init__(  # noqa: PLR0917 - made in one place, on the hot path: names would cost
+        self,
+        recorder: Recorder,
+        name: str,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: SpanContext | None,
+        local_root: Any,
+        sampled: bool,  # noqa: FBT001 - same
+        attributes: Mapping[str, Any] | None,
+        start_time: int | None,
+    ) -> None:
+        self.recorder = recorder
+        self.name = name
+        self.kind = kind
+        self.context = context
+        self.parent = parent
+        self.aumos_local_root = local_root
+        self.sampled = sampled
+        self.end_time: int | None = None
+        self.values: dict[str, Any] = {}
+        self.size = SPAN
+        self._live = True
+        if attributes:
+            self._take(attributes)
+        self.start_time = time_ns() if start_time is None else start_time
+
+    # -- what the API's users call -------------------------------------------------------------
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set one attribute."""
+        if self.end_time is not None:
+            logger.warning("Setting attribute on ended span.")
+            return
+        try:
+            kind = type(value)
+            if not key or not isinstance(key, str):
+                logger.warning("invalid key `%s`. must be non-empty string. Dropping key from attributes.", key)
+                self.lost_values += 1
+            elif kind is str:
+                length = self.recorder.limits.length
+                if length is None or len(value) <= length:
+                    self._put(key, value, ATTRIBUTE + len(value))
+                else:
+                    self._take_unusual(key, value, length)
+            elif kind in NUMBERS:
+                self._put(key, value, ATTRIBUTE)
+            else:
+                self._take_unusual(key, value, self.recorder.limits.length)
+        except Exception as error:  # noqa: BLE001 - it is counted
+            guard.told(_SITE, error)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set several attributes."""
+        if self.end_time is not None:
+            logger.warning("Setting attribute on ended span.")
+            return
+        try:
+            self._take(attributes)
+        except Exception as error:  # noqa: BLE001 - it is counted
+            guard.told(_SITE, error)
+
+    def defer(self, key: str, value: Deferred) -> None:
+        """Set an attribute whose text is made when somebody reads it; on the worker, mostly."""
+        if self.end_time is None and self.recorder.limits.length is None:
+            self._put(key, value, ATTRIBUTE + value.size)
+            self.deferred = (*self.deferred, key)
+        else:
+            self.set_attribute(key, value.text())
+
+    def make(self) -> None:
+        """Make the texts that were deferred; who reads `values` does this first.  Again and in any thread, if need be."""
+        values = self.values
+        for key in self.deferred:
+            value = values.get(key)
+            if value is not None and type(value) is not str:
+                values[key] = value.text()
+        self.deferred = ()
+
+    def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
+        """Add an event."""
+        if self.end_time is not None:
+            logger.warning("Tried calling %s on an ended span.", "_add_event")
+            return
+        with guard.shield(_SITE):
+            limits = self.recorder.limits
+            values, lost = kept_values(attributes, limits.event_values, limits.entry_length)
+            self._happen(name, time_ns() if timestamp is None else timestamp, values, lost)
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Add a link; one that leads nowhere and says nothing is none."""
+        with guard.shield(_SITE):
+            there: Any = context
+            if not there or not (there.is_valid or attributes or there.trace_state):
+                return
+            if self.end_time is not None:
+                logger.warning("Tried calling %s on an ended span.", "_add_link")
+                return
+            self.refer(context, attributes)
+
+    def refer(self, context: SpanContext, attributes: Mapping[str, Any] | None) -> None:
+        """Keep a link, also of a span that starts."""
+        limits = self.recorder.limits
+        values, lost = kept_values(attributes, limits.link_values, limits.entry_length)
+        self.size += ENTRY + (weight(values) if values else 0)
+        references = self.references
+        if references is None:
+            references = self.references = []
+        references.append((context, values, lost))
+        if len(references) > limits.links:
+            del references[0]
+            self.lost_links += 1
+
+    def update_name(self, name: str) -> None:
+        """Give it another name."""
+        if self.end_time is not None:
+            logger.warning("Tried calling %s on an ended span.", "update_name")
+            return
+        self.name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Set the status; OK is final, and UNSET changes nothing."""
+        if self.end_time is not None:
+            logger.warning("Tried calling %s on an ended span.", "set_status")
+            return
+        with guard.shield(_SITE):
+            if isinstance(status, Status):
+                code = status.status_code.value
+                if self.code == _OK or code == _UNSET:
+                    return
+                if description is not None:
+                    logger.warning(
+                        "Description %s ignored. Use either `Status` or `(StatusCode, Description)`", description
+                    )
+                self.code, self.description = code, status.description
+            elif isinstance(status, StatusCode):
+                if self.code == _OK or status is StatusCode.UNSET:
+                    return
+                self.code, self.description = status.value, Status(status, description).description
+            if self.description:
+                self.size += len(self.description)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - the SDK's signature
+    ) -> None:
+        """Add an event that tells of ``exception``."""
+        try:
+            told = failure.event(exception, escaped=escaped)
+            if attributes:
+                told.update(attributes)
+            self.add_event(event_names.EXCEPTION, told, timestamp)
+        except Exception as error:  # noqa: BLE001 - it is counted
+            guard.told(_SITE, error)
+
+    def fail(self, error: BaseException, *, record: bool, status: bool, escaped: bool = False) -> None:
+        """An exception leaves the block of this span."""
+        if self.end_time is not None:
+            return
+        try:
+            told = failure.event(error, escaped=escaped)
+            if record:
+                limits = self.recorder.limits
+                if limits.event_values is not None and limits.event_values >= len(told) and limits.entry_length is None:
+                    self._happen(event_names.EXCEPTION, time_ns(), told, 0)
+                else:
+                    self.add_event(event_names.EXCEPTION, told)
+            if status and self.code != _OK:
+                self.code, self.description = _ERROR, failure.described(error, told)
+                self.size += len(self.description)
+        except Exception as problem:  # noqa: BLE001 - it is counted
+            guard.told(_SITE, problem)
+
+    def is_recording(self) -> bool:
+        """Whether the span is still open.
+
+        `opentelemetry.trace.use_span` asks this before it puts an exception on the span, with a
+        text that it makes itself.  Where that text could do harm, it is told here and now, and
+        the answer is no.
+        """
+        if self.end_time is not None:
+            return False
+        error = sys.exception()
+        if error is not None and not failure.is_plain(error):
+            wishes = _compat.wishes_of_use_span(depth=2)
+            if wishes is not None:
+                self.fail(error, record=wishes[0], status=wishes[1])
+                return False
+        return True
+
+    def end(self, end_time: int | None = None) -> None:
+        """End the span; only the first call counts, also among threads."""
+        try:
+            del self._live
+        except AttributeError:
+            logger.warning("Calling end() on an ended span.")
+            return
+        self.end_time = time_ns() if end_time is None else end_time
+        try:
+            if self.measured is not None:
+                self.measured()
+            processors = self.recorder.processors
+            for ending in processors.endings:
+                ending(self)
+            for end, busy in processors.ends:
+                if busy is None or busy:
+                    end(self)
+        except Exception as error:  # noqa: BLE001 - it is counted
+            guard.told(_SITE, error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self.end_time is None:
+            self.fail(error, record=self.record_exception_on_exit, status=self.set_status_on_exit, escaped=True)
+        self.end()
+
+    def _happen(self, name: str, timestamp: int, values: dict[str, Any], lost: int) -> None:
+        """Keep an event."""
+        self.size += ENTRY + (weight(values) if values else 0)
+        happenings = self.happenings
+        if happenings is None:
+            happenings = self.happenings = []
+        happenings.append((name, timestamp, values, lost))
+        if len(happenings) > self.recorder.limits.events:
+            del happenings[0]
+            self.lost_events += 1
+
+    # -- keeping -------------------------------------------------------------------------------
+
+    def _put(self, key: str, value: Any, size: int) -> None:
+        """Keep one attribute that needs no change; a full span forgets its oldest one, as the SDK's does."""
+        values = self.values
+        if key in values:
+            values.pop(key, None)
+        elif len(values) >= self.recorder.limits.values:
+            self._make_room(key)
+            if not self.recorder.limits.values:
+                return
+        values[key] = value
+        self.size += size
+
+    def _make_room(self, key: str) -> None:
+        values = self.values
+        self.lost_values += 1
+        if values:
+            logger.warning("Span %s has too many attributes: the oldest one makes room for %s", self.name, key)
+            values.pop(next(iter(values)), None)
+
+    def _take(self, attributes: Mapping[str, Any]) -> None:
+        """Keep attributes."""
+        if type(attributes) is not dict:
+            attributes = plain(attributes)
+        limits = self.recorder.limits
+        length, values = limits.length, self.values
+        if len(values) + len(attributes) > limits.values:
+            self._take_one_by_one(attributes, length)
+            return
+        size = 0
+        for key, value in attributes.items():
+            kind = type(value)
+            if type(key) is str and key and (kind is str or kind in NUMBERS):
+                if kind is str:
+                    if length is not None and len(value) > length:
+                        self._take_unusual(key, value, length)
+                        continue
+                    size += len(value)
+                if key in values:
+                    values.pop(key, None)
+                values[key] = value
+            else:
+                self._take_unusual(key, value, length)
+        self.size += size + ATTRIBUTE * len(attributes)
+
+    def _take_one_by_one(self, attributes: Mapping[str, Any], length: int | None) -> None:
+        for key, value in attributes.items():
+            self._take_unusual(key, value, length)
+
+    def _take_unusual(self, key: Any, value: Any, length: int | None) -> None:
+        """Keep an attribute as the SDK would: made plain, shortened, or left out."""
+        kept = kept_value(key, value, length)
+        if not kept:
+            self.lost_values += 1
+        for name, plain_value in kept.items():
+            if type(plain_value) is not str and type(plain_value) not in NUMBERS:
+                self.simple = False
+            self._put(name, plain_value, weight_of(plain_value))
+
+    # -- what the SDK's users read -------------------------------------------------------------
+
+    def get_span_context(self) -> SpanContext:
+        """Its identity."""
+        return self.context
+
+    @property
+    def resource(self) -> Resource:
+        """Who speaks."""
+        return self.own_resource or self.recorder.resource
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope:
+        """What made it."""
+        return self.own_scope or self.recorder.scope
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """A view of its attributes; who goes through it while they are set sees those of the beginning."""
+        if self.deferred:
+            self.make()
+        if self.end_time is None:
+            return MappingProxyType(_compat.bounded(self.values, self.lost_values, immutable=False))
+        return MappingProxyType(self.values)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes over the limit, or without a proper name."""
+        return self.lost_values
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Its events; the same objects each time."""
+        return tuple(self._shown("happenings", _event))
+
+    @property
+    def dropped_events(self) -> int:
+        """Events over the limit."""
+        return self.lost_events
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Its links; the same objects each time."""
+        return tuple(self._shown("references", _link))
+
+    @property
+    def dropped_links(self) -> int:
+        """Links over the limit."""
+        return self.lost_links
+
+    @property
+    def status(self) -> Status:
+        """Its status."""
+        return Status(_CODES[self.code], self.description)
+
+    def _shown(self, field: str, make: Any) -> list[Any]:
+        """Objects of the SDK for raw entries, kept beside them."""
+        entries = getattr(self, field) or ()
+        cache: dict[int, tuple[Any, Any]] = self.__dict__.setdefault(f"_{field}_shown", {})
+        shown = []
+        for entry in entries:
+            known = cache.get(id(entry))
+            if known is None or known[0] is not entry:
+                known = cache[id(entry)] = (entry, make(entry))
+            shown.append(known[1])
+        return shown
+
+    @property
+    def instrumentation_info(self) -> Any:
+        """What made it, as the SDK told that before there were scopes."""
+        return self.recorder.instrumentation_info
+
+    def start(self, start_time: int | None = None, parent_context: Any = None) -> None:  # noqa: ARG002 - the SDK's signature
+        """It has started when it was made."""
+        logger.warning("Calling start() on a started span.")
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(name="{self.name}", context={self.context})'
+
+
+def _event(entry: tuple[str, int, dict[str, Any], int]) -> Event:
+    name, timestamp, values, lost = entry
+    return Event(name, _compat.bounded(values, lost), timestamp)
+
+
+def _link(entry: tuple[SpanContext, dict[str, Any], int]) -> Link:
+    context, values, lost = entry
+    return Link(context, _compat.bounded(values, lost))
+
+
+sdk_trace.Span.register(Span)  # an abstract base: what asks for the SDK's or the API's span takes ours
