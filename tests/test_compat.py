@@ -26,6 +26,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from aumos_otel import _compat
+from aumos_otel._compat import required
 
 #: Seconds after which a child that hangs is killed.
 ALARM = 10
@@ -199,14 +200,15 @@ def test_an_exporting_reader_goes_on_in_the_child() -> None:
 
 def test_names_that_an_sdk_lacks_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A meter provider without what a fork needs is told by `MISSING`, and does not break the child."""
-    monkeypatch.setattr(_compat, "MISSING", [])
+    missing: list[str] = []
+    monkeypatch.setattr(required, "MISSING", missing)
     provider = MeterProvider(shutdown_on_exit=False)
     del provider._measurement_consumer
     _compat.survive_forks(provider)
 
     in_child(lambda: None)
 
-    assert any("_measurement_consumer" in name for name in _compat.MISSING)
+    assert any("_measurement_consumer" in name for name in missing)
 
 
 def test_a_module_that_another_thread_is_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,10 +92,10 @@ class Capture:
                 else:
                     span.set_attribute(name, _text(shaped))
 
-    def emit(self, known: Bag, context: Context) -> None:
+    def emit(self, known: Bag, learned: Bag, context: Context) -> None:
         """Put it into an event beside what is known of the call, if that is where it is wanted."""
         if self._shaped and self._settings.on_event:
-            details: dict[str, AnyValue] = {**known, **self._shaped}  # type: ignore[dict-item] # plain JSON values
+            details: dict[str, AnyValue] = {**known, **learned, **self._shaped}  # type: ignore[dict-item] # plain JSON values
             events.emit(GEN_AI_CLIENT_INFERENCE_OPERATION_DETAILS, details, SeverityNumber.DEBUG, context)
 
     def _ask(self, name: str, given: object, read: Read, mark: str | None) -> None:

@@ -34,7 +34,6 @@ _WORDS_KEPT: Final = 65_536
 #: In the place of a context that would keep an ended call alive.
 _NO_CONTEXT: Final = Context()
 
-_put_into = dict.__setitem__  # contexts forbid it, but one that nobody else has seen yet may be filled
 _CALL_KEY: Final = nesting.CALL_KEY
 
 
@@ -107,12 +106,9 @@ class Call:
             tenant = identity.metric_tenant()
             if tenant is not None:
                 self._bag[attr.AUMOS_TENANT_ID] = tenant
-        inside = Context(context)
-        _put_into(inside, SPAN_KEY, span)
-        _put_into(inside, _CALL_KEY, self)
-        self.context = inside
-        self._open.append(True)
+        self.context = Context({**context, SPAN_KEY: span, _CALL_KEY: self})
         self._started = perf_counter_ns()
+        self._open.append(True)
 
     def __enter__(self) -> Self:
         try:
@@ -338,11 +334,11 @@ class Call:
                 pace.tell(series, self.context)
         if capture is not None:
             self._capture_answer(capture, newest)
+            if self.family == nesting.INFERENCE:
+                capture.emit(bag, told, self.context)
             capture.put(self.span, told)
         if told:
             self.span.set_attributes(told)
-        if capture is not None and self.family == nesting.INFERENCE:
-            capture.emit(bag | told, self.context)
 
     def _tell_end(
         self, told: metrics.Bag, error: BaseException | None, newest: Reading | None, *, abandoned: bool

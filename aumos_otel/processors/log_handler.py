@@ -194,14 +194,10 @@ class StandardLibraryHandler(LoggingHandler):
             return False
         longest, size = keeper.longest, LOG + len(message)
         if arguments:
-            if type(arguments) is not tuple or logging.LogRecord.getMessage is not _get_message:
+            more = _size_of(arguments)
+            if more is None:
                 return False
-            for argument in arguments:
-                kind = type(argument)
-                if kind is str:
-                    size += len(argument)  # type: ignore[arg-type]  # its type has just been compared
-                elif kind not in _HARMLESS:
-                    return False
+            size += more
         values: dict[str, Any] = {}
         fields = record.__dict__
         for key in reversed(fields):  # what was given comes after what all have; to pass those over would take longer
@@ -298,6 +294,20 @@ def _place(record: logging.LogRecord) -> dict[str, Any]:
         attributes.CODE_FUNCTION_NAME: record.funcName,
         attributes.CODE_LINE_NUMBER: record.lineno,
     }
+
+
+def _size_of(arguments: Any) -> int | None:
+    """Bytes of the arguments of a message; None where making its text could run code of others."""
+    if type(arguments) is not tuple or logging.LogRecord.getMessage is not _get_message:
+        return None
+    size = 0
+    for argument in arguments:
+        kind = type(argument)
+        if kind is str:
+            size += len(argument)
+        elif kind not in _HARMLESS:
+            return None
+    return size
 
 
 def _body(record: logging.LogRecord) -> Any:

@@ -150,15 +150,14 @@ class Tracer(_compat.TracerNames):
         Raises:
             BaseException: whatever a sampler, an id generator or an argument raises.
         """
-        above = context.get(_SPAN_KEY)
-        own = type(above) is Span
-        parent: trace.SpanContext | None
-        if own:
-            parent = above.context  # type: ignore[attr-defined]  # its type has just been compared
-        else:
-            parent = above.get_span_context() if isinstance(above, trace.Span) else None
-            if parent is not None and not parent[5]:
-                parent = None
+        above: Any = context.get(_SPAN_KEY)
+        parent: trace.SpanContext | None = None
+        root = None
+        if type(above) is Span:
+            parent = above.context
+            root = (above.aumos_local_root or above) if above.end_time is None else None
+        elif above is not None:
+            parent = _parent_of(above)
         if not self.enabled:
             return trace.NonRecordingSpan(parent or trace.INVALID_SPAN_CONTEXT)
         ids = self.id_generator
@@ -187,14 +186,9 @@ class Tracer(_compat.TracerNames):
             if self.measures:
                 self.measure(parent, decision)
             return trace.NonRecordingSpan(identity)
-        root = above if own and above.end_time is None else None  # type: ignore[attr-defined]  # same
-        if root is not None:
-            root = root.aumos_local_root or root  # type: ignore[attr-defined]  # same
         span = Span(self, name, kind, identity, parent, root, bool(sampled), kept, start_time)
-        for link in links or ():
-            there: Any = getattr(link, "context", None)
-            if there and (there.is_valid or link.attributes or there.trace_state):
-                span.refer(there, link.attributes)
+        if links:
+            span.refer_all(links)
         if self.measures:
             span.measured = self.measure(parent, decision)
         processors = self.processors
@@ -217,6 +211,12 @@ class Tracer(_compat.TracerNames):
         with guard.shield(_SITE):
             return trace.NonRecordingSpan(trace.get_current_span(context).get_span_context())
         return trace.INVALID_SPAN
+
+
+def _parent_of(above: object) -> trace.SpanContext | None:
+    """The identity of a span of others; None where it has none."""
+    parent = above.get_span_context() if isinstance(above, trace.Span) else None
+    return parent if parent is not None and parent.is_valid else None
 
 
 def _never() -> bool:

@@ -10,26 +10,26 @@ from __future__ import annotations
 import logging
 import sys
 from time import time_ns
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry.sdk import trace as sdk_trace
-from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from aumos_otel import _compat, guard
 from aumos_otel._internal import failure
 from aumos_otel._internal.plain import plain
+from aumos_otel.recording.facade import Facade
 from aumos_otel.recording.limits import ATTRIBUTE, ENTRY, NUMBERS, kept_value, kept_values, weight, weight_of
 from aumos_otel.semconv import events as event_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Protocol
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import Link
 
     from aumos_otel.recording.limits import Limits
 
@@ -68,8 +68,6 @@ _SITE: Final = "recording.span"
 _UNSET, _OK, _ERROR = (code.value for code in (StatusCode.UNSET, StatusCode.OK, StatusCode.ERROR))
 _CODES: Final = {code.value: code for code in StatusCode}
 
-Base: Any = _compat.SpanNames
-
 #: What every span has; what few have is told by the class until then.
 _FIELDS: Final = (
     "_live",
@@ -86,11 +84,13 @@ _FIELDS: Final = (
     "values",
 )
 
+_TEXTS: Final = {str}
+
 #: Bytes of a span beside its texts, as estimated.
 SPAN: Final = 600
 
 
-class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it has to be: it is registered below
+class Span(Facade):
     """A span.  Times are nanoseconds since 1970.
 
     Attributes:
@@ -165,8 +165,6 @@ class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it h
             self._take(attributes)
         self.start_time = time_ns() if start_time is None else start_time
 
-    # -- what the API's users call -------------------------------------------------------------
-
     def set_attribute(self, key: str, value: Any) -> None:
         """Set one attribute."""
         if self.end_time is not None:
@@ -238,8 +236,15 @@ class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it h
                 return
             self.refer(context, attributes)
 
+    def refer_all(self, links: Iterable[Link]) -> None:
+        """Keep the links of a span that starts."""
+        for link in links:
+            there: Any = getattr(link, "context", None)
+            if there and (there.is_valid or link.attributes or there.trace_state):
+                self.refer(there, link.attributes)
+
     def refer(self, context: SpanContext, attributes: Mapping[str, Any] | None) -> None:
-        """Keep a link, also of a span that starts."""
+        """Keep a link."""
         limits = self.recorder.limits
         values, lost = kept_values(attributes, limits.link_values, limits.entry_length)
         self.size += ENTRY + (weight(values) if values else 0)
@@ -372,8 +377,6 @@ class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it h
             del happenings[0]
             self.lost_events += 1
 
-    # -- keeping -------------------------------------------------------------------------------
-
     def _put(self, key: str, value: Any, size: int) -> None:
         """Keep one attribute that needs no change; a full span forgets its oldest one, as the SDK's does."""
         values = self.values
@@ -424,6 +427,11 @@ class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it h
 
     def _take_unusual(self, key: Any, value: Any, length: int | None) -> None:
         """Keep an attribute as the SDK would: made plain, shortened, or left out."""
+        kind = type(value)
+        if kind in (tuple, list) and key and type(key) is str and length is None and set(map(type, value)) == _TEXTS:
+            self.simple = False  # e.g. the reasons why an answer ended
+            self._put(key, value if kind is tuple else tuple(value), ATTRIBUTE + sum(map(len, value)))
+            return
         kept = kept_value(key, value, length)
         if not kept:
             self.lost_values += 1
@@ -431,95 +439,6 @@ class Span(Base):  # type: ignore[misc]  # to a type checker it is whatever it h
             if type(plain_value) is not str and type(plain_value) not in NUMBERS:
                 self.simple = False
             self._put(name, plain_value, weight_of(plain_value))
-
-    # -- what the SDK's users read -------------------------------------------------------------
-
-    def get_span_context(self) -> SpanContext:
-        """Its identity."""
-        return self.context
-
-    @property
-    def resource(self) -> Resource:
-        """Who speaks."""
-        return self.own_resource or self.recorder.resource
-
-    @property
-    def instrumentation_scope(self) -> InstrumentationScope:
-        """What made it."""
-        return self.own_scope or self.recorder.scope
-
-    @property
-    def attributes(self) -> Mapping[str, Any]:
-        """A view of its attributes; who goes through it while they are set sees those of the beginning."""
-        if self.deferred:
-            self.make()
-        if self.end_time is None:
-            return MappingProxyType(_compat.bounded(self.values, self.lost_values, immutable=False))
-        return MappingProxyType(self.values)
-
-    @property
-    def dropped_attributes(self) -> int:
-        """Attributes over the limit, or without a proper name."""
-        return self.lost_values
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """Its events; the same objects each time."""
-        return tuple(self._shown("happenings", _event))
-
-    @property
-    def dropped_events(self) -> int:
-        """Events over the limit."""
-        return self.lost_events
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """Its links; the same objects each time."""
-        return tuple(self._shown("references", _link))
-
-    @property
-    def dropped_links(self) -> int:
-        """Links over the limit."""
-        return self.lost_links
-
-    @property
-    def status(self) -> Status:
-        """Its status."""
-        return Status(_CODES[self.code], self.description)
-
-    def _shown(self, field: str, make: Any) -> list[Any]:
-        """Objects of the SDK for raw entries, kept beside them."""
-        entries = getattr(self, field) or ()
-        cache: dict[int, tuple[Any, Any]] = self.__dict__.setdefault(f"_{field}_shown", {})
-        shown = []
-        for entry in entries:
-            known = cache.get(id(entry))
-            if known is None or known[0] is not entry:
-                known = cache[id(entry)] = (entry, make(entry))
-            shown.append(known[1])
-        return shown
-
-    @property
-    def instrumentation_info(self) -> Any:
-        """What made it, as the SDK told that before there were scopes."""
-        return self.recorder.instrumentation_info
-
-    def start(self, start_time: int | None = None, parent_context: Any = None) -> None:  # noqa: ARG002 - the SDK's signature
-        """It has started when it was made."""
-        logger.warning("Calling start() on a started span.")
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(name="{self.name}", context={self.context})'
-
-
-def _event(entry: tuple[str, int, dict[str, Any], int]) -> Event:
-    name, timestamp, values, lost = entry
-    return Event(name, _compat.bounded(values, lost), timestamp)
-
-
-def _link(entry: tuple[SpanContext, dict[str, Any], int]) -> Link:
-    context, values, lost = entry
-    return Link(context, _compat.bounded(values, lost))
 
 
 sdk_trace.Span.register(Span)  # an abstract base: what asks for the SDK's or the API's span takes ours

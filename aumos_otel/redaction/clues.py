@@ -43,6 +43,7 @@ _NUMBERS: Final = {
     ACCOUNT: rb"00[a-z]{2}",
 }
 
+_SHORT: Final = 64
 #: Characters that texts seldom have.
 _RARE: Final = b"~@+QJK"
 
@@ -94,8 +95,8 @@ class Clues:
         turned = lowered[::-1]
         forms = (self._turned, turned), (self._lowered, lowered), (self._written, written)
         places = self._always
-        # Without a capital nothing is found that is written with one.
-        for tests, searched in forms[:2] if text.islower() else forms:
+        # Without a capital nothing is found that is written with one; of a long text it costs less to look.
+        for tests, searched in forms[:2] if len(text) <= _SHORT and text.islower() else forms:
             for gate, hits, owners in tests:
                 if gate in searched and (found := hits(searched)):
                     places = places | owners(found)

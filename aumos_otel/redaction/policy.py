@@ -101,11 +101,14 @@ class Redactor:
         if value is None or kind is bool:
             return value
         told = self._names.tells(key)
-        if not told and (kind is float or (kind is int and value not in _CARD_INTEGERS)):
+        text = kind is str and not told and key not in _STRUCTURED
+        if (text and self._texts.is_clean(value)) or (  # type: ignore[arg-type]  # a str
+            not told and (kind is float or (kind is int and value not in _CARD_INTEGERS))
+        ):
             return value
         try:
-            if kind is str and not told and key not in _STRUCTURED:
-                return self._redacted(key, value, tenant)  # type: ignore[arg-type]  # a str
+            if text:
+                return self._redacted(key, value, tenant)  # type: ignore[arg-type]  # same
             return self._way(key, tenant).value(key, value, 0)
         except DroppedError as dropped:
             self._texts.count(dropped.detector.name)
@@ -124,6 +127,8 @@ class Redactor:
         Raises:
             RedactionFailed: it could not be told clean; with ``fail_closed`` only.
         """
+        if self._texts.is_clean(text):
+            return text
         try:
             return self._redacted(where, text, tenant)
         except DroppedError as dropped:
@@ -137,11 +142,8 @@ class Redactor:
         return self._texts.counts()
 
     def _redacted(self, where: str, text: str, tenant: str | None) -> str:
-        if self._texts.is_clean(text):
-            return text
-        return self._texts.redacted(
-            where, text, tenant, self._budget, CONTENT_LIMIT if where in CONTENT else excerpt.LIMIT
-        )
+        limit = CONTENT_LIMIT if where in CONTENT else excerpt.LIMIT
+        return self._texts.redacted(where, text, tenant, self._budget, limit)
 
     def _way(self, key: str, tenant: str | None) -> _Way:
         return _Way(self._texts, self._names, key, tenant, self._budget, cards=self._secrets)
@@ -232,11 +234,11 @@ class _Way:
 
     def text(self, where: str, text: str) -> str:
         """One text as any other."""
+        if self._texts.is_clean(text):
+            return text
         return self._texts.redacted(where, text, self._tenant, self._budget, self._limit)
 
     def _string(self, key: str, text: str, depth: int) -> str:
-        if self._texts.is_clean(text) and key not in _URLS:
-            return text
         if key in _URLS:
             text = urls.rewritten(text, self._parameter)
         elif self._content and depth == 0 and text[:1] in ("[", "{") and len(text) <= _JSON_LIMIT:

@@ -305,18 +305,18 @@ def test_a_generator_is_a_real_one(capture) -> None:
 def test_what_is_thrown_in_is_not_kept(capture) -> None:
     """An exception that a generator has handled is gone, and so are the frames that it came through."""
 
-    class Thrown(Exception):
+    class ThrownError(Exception):
         """Thrown in."""
 
     @aumos.span("steps")
     def steps():
-        with contextlib.suppress(Thrown):
+        with contextlib.suppress(ThrownError):
             yield 1
         yield 2
 
     stream = steps()
     next(stream)
-    error = Thrown()
+    error = ThrownError()
     assert stream.throw(error) == 2
     gone = weakref.ref(error)
     gc.disable()

@@ -20,6 +20,7 @@ from processors.slis import PythonSli
 
 import aumos_otel as aumos
 from aumos_otel import _compat, guard
+from aumos_otel._compat import required
 from aumos_otel.delivery.reading import log_record
 from aumos_otel.processors.logs import LogExportProcessor, LogIdentityProcessor
 from aumos_otel.processors.sli import SliCounter, SliLogProcessor
@@ -229,12 +230,12 @@ def test_the_metrics_of_the_sdk_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_sdk_that_keeps_its_fields_otherwise(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """There the logger stays the SDK's, records arrive, and it is told which field is missing."""
-    monkeypatch.setattr(_compat, "MISSING", [])
+    monkeypatch.setattr(required, "MISSING", [])
     monkeypatch.setattr(SdkLogger, "_logger_config", property(lambda self: self.elsewhere), raising=False)
     monkeypatch.setattr(SdkLogger, "__init__", lambda self, *_args, **_kwargs: None)
 
     assert type(setup.ours.get_logger("another")) is SdkLogger
-    assert _compat.MISSING == ["Logger.elsewhere"]
+    assert required.MISSING == ["Logger.elsewhere"]
 
 
 def test_an_exit_that_fails(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

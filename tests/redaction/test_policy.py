@@ -305,12 +305,14 @@ def test_memory_of_clean_texts_is_bounded() -> None:
 
 
 def test_remembered_texts_do_not_pass_under_another_name() -> None:
-    """That a word is clean elsewhere says nothing about it as a password or in a URL."""
+    """That a word is clean elsewhere says nothing about it as a password, in a URL or as messages."""
     made = redactor()
     assert made.value("word", "hunter2") == "hunter2"
     assert made.value("password", "hunter2") == "[REDACTED:name]"
     assert made.value("note", "sig=abc") == "sig=abc"
     assert made.value(attr.URL_QUERY, "sig=abc") == "sig=[REDACTED:name]"
+    assert made.value("note", '{"cvv":"abc"}') == '{"cvv":"abc"}'
+    assert made.value(MESSAGES, '{"cvv":"abc"}') == '{"cvv":"[REDACTED:name]"}'
 
 
 SECRETS = [value for name, value, _ in positives.cases() if name in positives.SHAPED]
