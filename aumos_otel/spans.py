@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SITE: Final = "spans.span"
 _KIND: Final = trace.SpanKind.INTERNAL
+
+
 @overload
 def span(function: F, /) -> F: ...
 

@@ -65,6 +65,8 @@ class SliCounter:
         self.exemplars = exemplars
         self._most_series = most_series
         self._index = SliIndex()
+        #: Those that are counted; empty while there is nothing to do.
+        self.busy: list[Sli] = []
         self._start_over()
         forking.in_child(self._start_over)
         self.add(*slis)
@@ -92,6 +94,7 @@ class SliCounter:
                     )
             if new:
                 self._index = SliIndex(new, self._index)
+                self.busy += new
 
     def find(self, name: str) -> Sli | None:
         """The SLI of that name."""
@@ -177,6 +180,8 @@ class SliProcessor(SpanProcessor):
 
     def __init__(self, counter: SliCounter) -> None:
         self._counter = counter
+        #: See `aumos_otel.processors.foreign.SpanProcessors`.
+        self.wakes_while = counter.busy
 
     def on_end(self, span: ReadableSpan) -> None:
         """Count ``span``."""

@@ -172,6 +172,18 @@ class ExhaustiveSampler(Sampler):
 Verdict = tuple[Decision, Any, "TraceState | None"]
 
 
+class _Asked:
+    """A switch that is asked each time."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+
+    @property
+    def paused(self) -> bool:
+        """Whether telemetry is paused."""
+        return self._ask()
+
+
 class PausableSampler(Sampler):
     """Drops everything while telemetry is paused, else asks the sampler inside.
 
@@ -183,7 +195,8 @@ class PausableSampler(Sampler):
 
     def __init__(self, inner: Sampler, paused: Callable[[], bool], on_drop: Callable[[], object]) -> None:
         self.inner = inner
-        self.paused = paused
+        #: Has an attribute ``paused``, as `aumos_otel.pipeline.Switch`, which is quicker than a call.
+        self.switch: Any = paused if hasattr(paused, "paused") else _Asked(paused)
         self._on_drop = on_drop
         recorded = inner if isinstance(inner, ExhaustiveSampler) else None
         self._wanted = None if recorded is None else recorded.wanted
@@ -211,7 +224,7 @@ class PausableSampler(Sampler):
             attributes: of the span.
             links: of the span.
         """
-        if self.paused():
+        if self.switch.paused:
             return Decision.DROP, None, None
         root = self.root
         if root is None:
@@ -233,7 +246,7 @@ class PausableSampler(Sampler):
 
     def should_sample(self, parent_context: Any, trace_id: int, name: str, *args: Any, **kwargs: Any) -> SamplingResult:
         """Decide on a new span."""
-        if self.paused():
+        if self.switch.paused:
             return SamplingResult(Decision.DROP)
         result = self.inner.should_sample(parent_context, trace_id, name, *args, **kwargs)
         if result.decision is Decision.DROP:

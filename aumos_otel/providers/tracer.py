@@ -79,7 +79,7 @@ class Tracer(_compat.TracerNames):
         sampler = self._planned = self.sampler
         ours = sampler if isinstance(sampler, PausableSampler) else PausableSampler(sampler, _never, _never)
         self._decide = ours.decide
-        self._paused = ours.paused
+        self._switch = ours.switch
         #: Whether a child of a sampled span is sampled without anybody being asked, and a root, too.
         self._follows = ours.root is not None
         self._keeps_roots = self._follows and ours.root is ALWAYS_ON
@@ -173,7 +173,7 @@ class Tracer(_compat.TracerNames):
         if self.sampler is not self._planned:
             self._plan_sampling()
         sampled, state = (parent[3] & 1, parent[4]) if parent is not None else (self._keeps_roots, None)
-        if sampled and self._follows and not self._paused():
+        if sampled and self._follows and not self._switch.paused:
             decision, kept = _SAMPLE, attributes
         else:
             decision, kept, state = self._decide(context, parent, trace_id, name, kind, attributes, links)

@@ -30,10 +30,8 @@ _FOLD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789./?=", b"abc
 _KELVIN: Final = "\u212a".encode()
 
 #: Turned: from the sign of an assignment over spaces and quotes, and from there over the rest of a name.
-_BEFORE_VALUE: Final = rb"""[\s"'\\\]]{0,16}+"""
+_BEFORE_VALUE: Final = rb"""[\s"'\\\]]{0,8}+"""
 _BEFORE_REST: Final = rb"[a-z0]{0,24}+[_-](?:[a-z0]{0,24}+[_-]){0,25}?"
-#: How JSON writes a space in that place, turned; what is before it is not looked at.
-_ESCAPED_SPACES: Final = tuple(letter.encode() + b"\\" for letter in "bfnrt")
 
 _GAP: Final = rb"(?:[ _-]|\xa0\xc2)"
 _NUMBERS: Final = {
@@ -68,8 +66,7 @@ class Clues:
                 word = _folded(guard)
                 end = max(word.rfind(b"-"), word.rfind(b"_")) + 1
                 if detector.needs == ASSIGNED:
-                    for before in (word[::-1], *_ESCAPED_SPACES):
-                        turned.add(b":" + before, place)
+                    turned.add(b":" + word[::-1], place)
                 elif end:
                     turned.add(word[:end][::-1], place)
                 elif guard == guard.lower():
@@ -77,7 +74,7 @@ class Clues:
                 else:
                     written.add(guard.encode(), place)
         self._turned, self._lowered, self._written = turned.tests(), lowered.tests(), written.tests()
-        self._turned += [(b"0", re.compile(_NUMBERS[need]).search, _always(places)) for need, places in numbers.items()]
+        self._turned += [(b"0", re.compile(_NUMBERS[need]).search, _all_of(places)) for need, places in numbers.items()]
 
     @property
     def complete(self) -> bool:
@@ -139,7 +136,7 @@ def _owners(owners: dict[bytes, set[int]]) -> Callable[[list[Any]], set[int]]:
     return lambda found: set().union(*(owners[hit if type(hit) is bytes else hit[0] or hit[1]] for hit in set(found)))
 
 
-def _always(places: set[int]) -> Callable[[object], set[int]]:
+def _all_of(places: set[int]) -> Callable[[object], set[int]]:
     return lambda _found: places
 
 

@@ -21,7 +21,6 @@ from .cards import DETECTORS as CARDS
 from .cards import is_card
 from .content import CONTENT
 from .keys import SecretNames
-from .names import names
 from .plain import DROP, Drop, Plain
 from .scan import Budget, OverBudgetError
 from .texts import BUDGET, BY_NAME, DEPTH, ERROR, DroppedError, Texts, mask
@@ -76,10 +75,12 @@ class Redactor:
         return self._record
 
     def is_surely_clean(self, text: str) -> bool:
-        """Whether ``text``, and any part of it, is clean under a name that tells of no secret and is no URL's.
+        """Whether ``text``, and any part of it, is clean as it is written.
 
-        Told by what every finding needs to have in it, which costs a fraction of a search.  False
-        proves nothing; it is the answer wherever the user's own patterns or function have a say.
+        So it stays under any name that tells of no secret, but those of URLs and LLM content, whose
+        texts are read as what they are.  Told by what every finding needs to have in it, which costs
+        a fraction of a search.  False proves nothing; it is the answer wherever the user's own
+        patterns or function have a say.
         """
         return len(text) <= excerpt.LIMIT and self._texts.is_surely_clean(text)
 
@@ -242,24 +243,11 @@ class _Way:
         if key in _URLS:
             text = urls.rewritten(text, self._parameter)
         elif self._content and depth == 0 and text[:1] in ("[", "{") and len(text) <= _JSON_LIMIT:
-            if self._is_clean_json(text):
-                return text
             structure = _parsed(text)
             if structure is not None:
                 redacted = self.value(key, structure, 0)
                 return text if redacted == structure else _dumped(redacted)
         return self.text(key, text)
-
-    def _is_clean_json(self, text: str) -> bool:
-        """Whether reading ``text`` would find nothing: neither in a string, nor by a name, nor by depth."""
-        return (
-            len(text) <= self._limit
-            and text.count("[") + text.count("{") < DEPTH_LIMIT
-            and self._texts.is_surely_clean(text)
-            and (found := names(text)) is not None
-            and _URLS.isdisjoint(found)
-            and not any(map(self._names.tells, found))
-        )
 
     def _parameter(self, name: str, value: str) -> str | None:
         if self._names.tells_parameter(name):
