@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import TraceFlags
+from opentelemetry.trace import SpanKind, TraceFlags
 
 from aumos_otel import _compat, guard
 from aumos_otel._internal import forking
@@ -20,6 +20,7 @@ from aumos_otel.processors.sli_cells import Cells, Trace
 from aumos_otel.processors.sli_facts import EVENT, LogFacts, SpanFacts
 from aumos_otel.processors.sli_index import SliIndex
 from aumos_otel.processors.sli_series import SeriesTable
+from aumos_otel.recording.span import Span
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 _SITE: Final = "processors.sli"
 _TENANT: Final = attributes.AUMOS_TENANT_ID
+
+#: The numbers of the kinds, by the identity of the kind: the hash of an enumeration's member is slow.
+_KINDS: Final = {id(kind): kind.value for kind in SpanKind}
 
 
 class Counted(NamedTuple):
@@ -126,7 +130,12 @@ class SliCounter:
         index = self._index
         if not index.slis:
             return
-        number, name, scope, known = _compat.parts_of(span)
+        if type(span) is Span:  # of our own tracer: its fields are public
+            if span.deferred and index.reads(span.deferred):
+                span.make()
+            number, name, scope, known = _KINDS[id(span.kind)], span.name, span.instrumentation_scope.name, span.values
+        else:
+            number, name, scope, known = _compat.parts_of(span)
         kind, candidates = index.candidates(number, name, scope, known)
         if candidates:
             self._count(candidates, SpanFacts(span, kind, name, scope, known), _trace_of_span, span)

@@ -42,6 +42,15 @@ class SliIndex:
         self._names = frozenset(name for demand in self.demands for name in demand.names or ())
         self._scopes = frozenset(scope for demand in self.demands for scope in demand.scopes or ())
         self._sites: dict[tuple[int | str, str | None, str | None], _Site] = {}
+        self._read: dict[tuple[str, ...], bool] = {}
+
+    def reads(self, keys: tuple[str, ...]) -> bool:
+        """Whether an SLI may look at one of these attributes; there are few such tuples."""
+        known = self._read.get(keys)
+        if known is None:
+            told = [repr(sli) for sli in self.slis]
+            known = self._read[keys] = any(repr(key)[1:-1] in text for key in keys for text in told)
+        return known
 
     def candidates(
         self, kind: int | str, name: str, scope: str, attributes: Mapping[str, Any]

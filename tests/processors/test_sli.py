@@ -15,7 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, AlwaysRecordSampler
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from aumos_otel import _compat, guard
+from aumos_otel import guard
+from aumos_otel._compat import tracing
 from aumos_otel.processors.sli import SliCounter, SliLogProcessor, SliProcessor
 from aumos_otel.processors.verdict import Weighted
 
@@ -116,7 +117,7 @@ def test_spans_of_other_types() -> None:
 
 def test_an_sdk_that_keeps_spans_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the SDK's private names are others, spans are read by their public ones."""
-    monkeypatch.setattr(_compat, "_can_read_spans", False)
+    monkeypatch.setattr(tracing, "_can_read_spans", False)
     counter = SliCounter([SERVER, PythonSli("route", lambda facts: facts.attributes.get("route") == "/a")])
     provider = counting(counter)
 
@@ -128,7 +129,7 @@ def test_an_sdk_that_keeps_spans_differently(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_sdk_keeps_spans_as_expected() -> None:
     """With this SDK the private names are there."""
-    assert _compat._can_read_spans
+    assert tracing._can_read_spans
 
 
 def test_ended_twice() -> None:
