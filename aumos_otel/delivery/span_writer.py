@@ -119,6 +119,8 @@ class SpanWriter:
                 speaker = speakers.get(span.recorder)
                 if speaker is None:
                     speaker = speakers[span.recorder] = self._speaker(span.recorder)
+                if span.deferred:
+                    span.make()
                 parts: list[bytes] = []
                 values = span.values
                 missing = put(values, parts)

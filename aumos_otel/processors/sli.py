@@ -133,7 +133,8 @@ class SliCounter:
         if type(span) is Span:  # of our own tracer: its fields are public
             if span.deferred and index.reads(span.deferred):
                 span.make()
-            number, name, scope, known = _KINDS[id(span.kind)], span.name, span.instrumentation_scope.name, span.values
+            number, name, scope = _KINDS[id(span.kind)], span.name, span.instrumentation_scope.name
+            known: Mapping[str, Any] = span.values
         else:
             number, name, scope, known = _compat.parts_of(span)
         kind, candidates = index.candidates(number, name, scope, known)

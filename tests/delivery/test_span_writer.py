@@ -343,3 +343,26 @@ def counts(policy: Policy) -> dict[str, int]:
     """Redactions so far."""
     redactor = policy._redactor
     return {} if redactor is None else redactor.counts()
+
+
+class Later:
+    """A text that is made on the worker."""
+
+    size = 4
+
+    def text(self) -> str:
+        """A secret."""
+        return f"key={SECRET}"
+
+
+def test_a_deferred_text() -> None:
+    """A text that was deferred is made, and redacted as any other."""
+    span = Recorder().start({"a": "b"})
+    span.defer("said", Later())
+    span.end()
+
+    (found,) = messages(writer(Policy("full", "full", redactor())).write([span]).parcels)
+
+    assert [pair.key for pair in found.attributes] == ["a", "said"]
+    assert "REDACTED" in found.attributes[1].value.string_value
+    assert SECRET not in str(found)
