@@ -167,7 +167,7 @@ class SpanNames(sdk_trace.ReadableSpan):
     _end_time = _field("end_time")
     _resource = _field("resource", "own_resource")
     _instrumentation_scope = _field("instrumentation_scope", "own_scope")
-    _instrumentation_info = _field("instrumentation_info")
+    _instrumentation_info = _field("recorder.instrumentation_info")
 
     @property
     def _span_processor(self) -> Any:

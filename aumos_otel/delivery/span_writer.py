@@ -122,8 +122,7 @@ class SpanWriter:
                 if span.deferred:
                     span.make()
                 parts: list[bytes] = []
-                values = span.values
-                missing = put(values, parts)
+                missing = put(values := span.values, parts)
                 name = names.get(span.name)
                 rare = span.code or span.lost_values or span.happenings is not None or span.references is not None
                 if name is None or rare:
@@ -155,11 +154,10 @@ class SpanWriter:
                 if size > most:
                     rest.append(span)
                     continue
-                piles = speaker.piles
                 which = _OPERATION in values or span.code == ERROR
-                pile = piles[which]
+                pile = speaker.piles[which]
                 if pile is None:
-                    pile = piles[which] = sheaf.pile(speaker.group, valued=which)
+                    pile = speaker.piles[which] = sheaf.pile(speaker.group, valued=which)
                 pile += (_FRAMES[size] if size < _SMALL else wire.frame(size), data)
             except RedactionFailed:
                 refused += 1

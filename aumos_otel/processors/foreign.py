@@ -241,7 +241,7 @@ class ForeignSpanProcessor(_Foreign[SpanProcessor], SpanProcessor):
     def __init__(self, inner: SpanProcessor) -> None:
         super().__init__(inner)
         kind, idle = type(inner), isinstance(inner, (BatchSpanProcessor, SimpleSpanProcessor))
-        self._starts = not idle and kind.on_start is not SpanProcessor.on_start
+        self._starts = not idle and getattr(kind, "on_start", None) is not SpanProcessor.on_start
         self._endings = not idle and _compat.ending(kind) is not _compat.ending(SpanProcessor)
         self._courtesy = Courtesy(self._site, f"{kind.__name__}.on_start")
         self.wakes_on = (None,) if self._starts else ()

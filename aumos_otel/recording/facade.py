@@ -108,11 +108,6 @@ class Facade(_Names):  # type: ignore[misc]  # to a type checker it is whatever 
             shown.append(known[1])
         return shown
 
-    @property
-    def instrumentation_info(self) -> Any:
-        """What made it, as the SDK told that before there were scopes."""
-        return self.recorder.instrumentation_info
-
     def start(self, start_time: int | None = None, parent_context: Any = None) -> None:  # noqa: ARG002 - the SDK's signature
         """It has started when it was made."""
         logger.warning("Calling start() on a started span.")

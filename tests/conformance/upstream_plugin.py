@@ -103,11 +103,17 @@ class Recorder:
         self.scope = given["instrumentation_scope"]
         self.span_processor = given["span_processor"]
         self.instrumentation_info = given["instrumentation_info"]
+        self.processors = self
 
-    def ended(self, span: Any) -> None:
-        """Tell the processor."""
-        self.span_processor._on_ending(span)
-        self.span_processor.on_end(span)
+    @property
+    def endings(self) -> tuple[Any, ...]:
+        """Whom to tell of the end that comes."""
+        return (self.span_processor._on_ending,)
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """Whom to tell of the end."""
+        return ((self.span_processor.on_end, None),)
 
 
 class ConstructedSpan(Span):
