@@ -249,8 +249,8 @@ class Span(Facade):
         values, lost = kept_values(attributes, limits.link_values, limits.entry_length)
         self.size += ENTRY + (weight(values) if values else 0)
         references = self.references
-        if references is None:
-            references = self.references = []
+        if references is None:  # as for events
+            references = self.__dict__.setdefault("references", [])
         references.append((context, values, lost))
         if len(references) > limits.links:
             del references[0]
@@ -370,8 +370,8 @@ class Span(Facade):
         """Keep an event."""
         self.size += ENTRY + (weight(values) if values else 0)
         happenings = self.happenings
-        if happenings is None:
-            happenings = self.happenings = []
+        if happenings is None:  # in one step: another thread may be here, too
+            happenings = self.__dict__.setdefault("happenings", [])
         happenings.append((name, timestamp, values, lost))
         if len(happenings) > self.recorder.limits.events:
             del happenings[0]

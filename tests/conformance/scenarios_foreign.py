@@ -219,7 +219,7 @@ def identities(stage: Stage) -> None:
 def crowd(stage: Stage) -> None:
     """Eight threads on one span: nothing is lost, whatever is dropped is counted."""
     span = stage.tracer.start_span("crowd")
-    ready = threading.Barrier(8)
+    ready, done = threading.Barrier(8), threading.Barrier(8)
 
     def work(number: int) -> None:
         ready.wait()
@@ -227,6 +227,7 @@ def crowd(stage: Stage) -> None:
             span.set_attribute(f"{number}.{each % 10}", each)
             span.add_event("e", {"t": number})
             span.add_link(SpanContext(number + 1, each + 1, is_remote=False))
+        done.wait()
         span.end()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
