@@ -56,8 +56,8 @@ e2e: .venv/.dev  ## real servers and a real browser
 backends: .venv/.dev  ## build the servers that e2e needs now, not when a test first needs one
 	@cd tests && $(CURDIR)/$(BIN)/python -m servers.backends
 
-bench: .venv/.dev  ## what a decorated call, an import and a configure() cost, beside the bare SDK
-	$(NOX) -s bench
+bench: .venv/.dev  ## what telemetry costs beside the bare SDK, line by line; ARGS="--quick", "--only span llm", "--against FILE"
+	$(NOX) -s bench -- $(ARGS)
 
 lint: .venv/.dev  ## ruff, mypy, import contracts, generated names, lock file
 	@$(NOX) --tags lint

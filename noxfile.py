@@ -191,8 +191,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """Print what a decorated call, an import and a configure() cost beside the bare SDK."""
-    tool(session, "pytest", "-m", "bench", "--capture=no", "tests/bench", *session.posargs)
+    """Print what telemetry costs beside the bare SDK: ``-- --quick``, ``-- --against FILE``; see docs/reference/performance.md."""
+    tool(session, "python", "tests/bench/table.py", *session.posargs)
+
+
+@nox.session(name="bench-check", python=False)
+def bench_check(session: nox.Session) -> None:
+    """Run every bench in its short form: whether it runs, not what it costs."""
+    tool(session, "pytest", "-m", "bench", "tests/bench", *session.posargs)
 
 
 @nox.session(python=False)

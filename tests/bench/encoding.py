@@ -2,15 +2,11 @@
 
 First spans of ours, which the writer takes, without and with redaction of secrets; then by the general way what is not ours.
 
-Rounds alternate between the contestants; the figures are the medians over the rounds, in microseconds a record,
-and the ratio is the median of the ratios in the same round.
+The figures are in microseconds a record; see `rounds`.
 """
 
 from __future__ import annotations
 
-import gc
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from ours import finished as finished_ours
+from rounds import Contestant, Costs, Figure, compared, interleave, median, ratio
 
 from aumos_otel.config import RedactionOptions
 from aumos_otel.delivery.appraisal import appraise_log, appraise_span
@@ -86,23 +83,18 @@ def metrics() -> MetricsData:
     return data
 
 
-def seconds(job: Callable[[], object]) -> float:
-    """CPU of one call."""
-    began = time.process_time()
-    job()
-    return time.process_time() - began
-
-
 def compare(name: str, ours: Callable[[], object], stock: Callable[[], object], encoding: Callable[[], object]) -> None:
     """Print one line: the whole way, the encoding alone, and the SDK's."""
-    for job in (ours, stock, encoding):
-        job()
-    gc.collect()
-    rounds = [(seconds(ours), seconds(encoding), seconds(stock)) for _ in range(ROUNDS)]
-    whole, alone, sdk = (statistics.median(each) * 1e6 / BATCH for each in zip(*rounds, strict=True))
-    ratio = statistics.median(round_[0] / round_[2] for round_ in rounds)
-    ratio_alone = statistics.median(round_[1] / round_[2] for round_ in rounds)
-    print(f"{name:<34}{sdk:>9.1f}{whole:>9.1f}{ratio:>8.2f}x{alone:>9.1f}{ratio_alone:>8.2f}x")
+    jobs = {"SDK": stock, "ours": ours, "encode": encoding}
+    contestants = {who: Contestant(job, units=BATCH) for who, job in jobs.items()}
+    show(name, interleave(lambda _: contestants, ROUNDS))
+
+
+def show(name: str, costs: Costs) -> None:
+    """Print the SDK's figure, and those of the others with their ratios."""
+    sdk, *others = costs
+    cells = (f"{median(costs[who]) * 1e6:>9.2f}{ratio(costs[who], costs[sdk]):>8.3f}x" for who in others)
+    print(f"{name:<34}{median(costs[sdk]) * 1e6:>9.1f}{''.join(cells)}")
 
 
 def compare_spans(name: str, spans: Sequence[ReadableSpan]) -> None:
@@ -116,22 +108,31 @@ def compare_spans(name: str, spans: Sequence[ReadableSpan]) -> None:
     )
 
 
-def compare_written(name: str, attributes: dict[str, Any], **kinds: Any) -> None:
-    """The line of a batch of our spans, which are new in each round."""
-    writers = [SpanWriter(Policy("full", "full", redactor), Grain()) for redactor in (None, REDACTOR)]
-    rounds = []
-    for _ in range(ROUNDS):
+def written(attributes: dict[str, Any], rounds: int, **kinds: Any) -> Costs:
+    """What a batch of our spans costs, to the request; the spans are new in each round."""
+    writers = {
+        who: SpanWriter(Policy("full", "full", redactor), Grain())
+        for who, redactor in (("ours", None), ("ours, secrets redacted", REDACTOR))
+    }
+
+    def scene(_number: int) -> dict[str, Contestant]:
         spans = finished_ours(BATCH, attributes, **kinds)
-        gc.collect()
-        jobs: list[Callable[[], object]] = [
-            lambda spans=spans, writer=writer: assemble(writer.write(spans).parcels)  # type: ignore[misc]  # mypy knows no defaults of lambdas
-            for writer in writers
-        ]
-        rounds.append([seconds(job) for job in (lambda spans=spans: encode_spans(spans).SerializeToString(), *jobs)])
-    rounds = rounds[1:]  # the first one fills the memory
-    sdk, off, on = (statistics.median(each) * 1e6 / BATCH for each in zip(*rounds, strict=True))
-    ratios = [statistics.median(round_[which] / round_[0] for round_ in rounds) for which in (1, 2)]
-    print(f"{name:<34}{sdk:>9.1f}{off:>9.2f}{ratios[0]:>8.3f}x{on:>9.2f}{ratios[1]:>8.3f}x")
+        jobs: dict[str, Callable[[], object]] = {"SDK": lambda: encode_spans(spans).SerializeToString()}
+        for who, writer in writers.items():
+            jobs[who] = lambda writer=writer: assemble(writer.write(spans).parcels)
+        return {who: Contestant(job, units=BATCH) for who, job in jobs.items()}
+
+    return interleave(scene, rounds)
+
+
+def batches(rounds: int) -> list[Figure]:
+    """The lines of the table: a batch with five attributes, and one of LLM calls."""
+    figures = []
+    for name, attributes, goal in (("5 attributes", FIVE, 0.1), ("LLM, 20 attributes, 5 KB", LLM, 0.2)):
+        costs = written(attributes, rounds)
+        note = f"with redaction of secrets {ratio(costs['ours, secrets redacted'], costs['SDK']):.3f}"
+        figures.append(compared(f"encode a span: {name}", costs["ours"], costs["SDK"], goal, note=note))
+    return figures
 
 
 def compare_logs() -> None:
@@ -160,19 +161,17 @@ def compare_metrics() -> None:
 
 def each(name: str, job: Callable[[], object], count: int) -> None:
     """Print the CPU of one of ``count``."""
-    job()
-    figure = statistics.median(seconds(job) for _ in range(ROUNDS)) * 1e6 / count
-    print(f"{name:<58}{figure:>10.1f} us")
+    costs = interleave(lambda _: {name: Contestant(job, units=count)}, ROUNDS)
+    print(f"{name:<58}{median(costs[name]) * 1e6:>10.1f} us")
 
 
 def main() -> None:
     """Print all figures."""
     print(f"{'us a span of ours, to the request':<34}{'SDK':>9}{'ours':>9}{'':>9}{'secrets':>9}")
-    compare_written("no attributes", {})
-    compare_written("5 attributes", FIVE)
-    compare_written("5 attributes and a fresh id", FIVE, fresh=True)
-    compare_written("LLM, 20 attributes, 5 KB", LLM)
-    compare_written("5 attributes and an exception", FIVE, error=ValueError("it broke"))
+    for name, attributes in {"no attributes": {}, "5 attributes": FIVE, "LLM, 20 attributes, 5 KB": LLM}.items():
+        show(name, written(attributes, ROUNDS))
+    show("5 attributes and a fresh id", written(FIVE, ROUNDS, fresh=True))
+    show("5 attributes and an exception", written(FIVE, ROUNDS, error=ValueError("it broke")))
     print()
     print(f"{'us a record':<34}{'SDK':>9}{'ours':>9}{'':>9}{'encode':>9}")
     compare_spans("span, no attributes", finished({}))

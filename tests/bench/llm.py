@@ -1,29 +1,24 @@
-"""CPU of LLM operations beside the bare SDK doing the same, in one process: `python llm.py MODE` prints JSON.
+"""What LLM operations cost beside the bare SDK doing the same: ``python tests/bench/table.py --only llm streams``.
 
-MODE is sampled, unsampled or disabled.  Rounds alternate between the contestants, so that whatever else the
-machine does hits all alike; a figure is the median over the rounds of (ours / bare) in the same round.
 Streams are told in nanoseconds a chunk above plain iteration.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import statistics
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from calls import RESPONSE, NullTransport, bare, bare_sdk, by_hand
+from calls import RESPONSE, Bare, bare, by_hand, configure, flush, measured
 from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from rounds import Contestant, Figure, Job, above, compared, interleave, ratio
 
 import aumos_otel as aumos
-from aumos_otel import llm, workshop
+from aumos_otel import llm
 
-ROUNDS = 40
 CALLS = 200
 CHUNKS = 20_000
 
@@ -49,15 +44,13 @@ ATTRIBUTES = {
     "app.feature": "weather",
 }
 
-Contestants = dict[str, tuple[Callable[[], object], Callable[[], object]]]
-
 
 def as_json(text_or_messages: object) -> str:
     """What every instrumentation does with messages."""
     return json.dumps(text_or_messages, ensure_ascii=False)
 
 
-def whole_by_hand(tracer: trace.Tracer, meter: metrics.Meter) -> Callable[[], object]:
+def whole_by_hand(tracer: trace.Tracer, meter: metrics.Meter) -> Job:
     """The call of the issue with the SDK alone: 20 attributes, prompt and answer as JSON, three measurements."""
     duration = meter.create_histogram("gen_ai.client.operation.duration", "s")
     tokens = meter.create_histogram("gen_ai.client.token.usage", "{token}")
@@ -112,67 +105,46 @@ def tool(city: str) -> str:
     return city
 
 
-@aumos.span("work")
-def work() -> None:
-    """Nothing."""
+def operations(rounds: int) -> list[Figure]:
+    """Calls that are sampled."""
+    return _operations(rounds, sampled=True)
 
 
-def configure(*, sampled: bool) -> None:
-    """Our pipeline: the delivery of the product, up to a transport that does nothing."""
-    workshop.build_transport = lambda _target: NullTransport()
-    aumos.configure(
-        service_name="bench",
-        destinations=[aumos.OTLP(signals=["traces"])],
-        instrumentations=False,
-        handle_signals=False,
-        llm=aumos.LLMOptions(content="full"),
-        metrics=aumos.MetricsOptions(readers=[InMemoryMetricReader()]),
-        sampling=aumos.SamplingOptions(ratio=1.0 if sampled else 0.0),
-    )
+def operations_unsampled(rounds: int) -> list[Figure]:
+    """Calls that are not, beside those of the SDK that are not."""
+    return _operations(rounds, sampled=False)
 
 
-def contestants(mode: str) -> Contestants:
-    """Ours and bare, by name."""
-    if mode == "disabled":
-        plain = bare(bare_sdk("sampled")[0])
-        aumos.configure(enabled=False)
-        return {f"disabled: {each.__name__}": (each, plain) for each in (no_op, responding, work)}
-    configure(sampled=mode == "sampled")
-    tracer, meter = bare_sdk(mode)
-    plain, by_response = bare(tracer), by_hand(tracer, meter)
-    return {
-        "llm.span, the whole call": (whole, whole_by_hand(tracer, meter)),
-        "@llm.chat, no-op, to a bare span": (no_op, plain),
-        "@llm.chat, a response read": (responding, by_response),
-        "@llm.chat, arguments and a response read": (lambda: asked(PROMPT, "gpt-5-mini"), by_response),
-        "@llm.tool, to a bare span": (lambda: tool("Bern"), plain),
+def _operations(rounds: int, *, sampled: bool) -> list[Figure]:
+    sdk = Bare(sampled=sampled)
+    configure(sampled=sampled, llm=aumos.LLMOptions(content="full"))
+    jobs = {
+        "whole": whole,
+        "no-op": no_op,
+        "responding": responding,
+        "asked": lambda: asked(PROMPT, "gpt-5-mini"),
+        "tool": lambda: tool("Bern"),
     }
-
-
-def compare(pair: tuple[Callable[[], object], Callable[[], object]]) -> dict[str, float]:
-    """Microseconds a call on the caller's thread, and the ratio; the ratio of the whole process beside it."""
-    for call in pair:
-        for _ in range(CALLS):
-            call()
-    thread: list[list[float]] = [[], []]
-    process: list[list[float]] = [[], []]
-    gc.collect()
-    gc.disable()
-    for _ in range(ROUNDS):
-        for which, call in enumerate(pair):
-            in_thread, in_process = time.thread_time(), time.process_time()
-            for _ in range(CALLS):
-                call()
-            thread[which].append((time.thread_time() - in_thread) / CALLS * 1e6)
-            process[which].append((time.process_time() - in_process) / CALLS * 1e6)
-        gc.collect()
-    gc.enable()
-    return {
-        "us": statistics.median(thread[0]),
-        "bare_us": statistics.median(thread[1]),
-        "ratio": statistics.median(a / b for a, b in zip(*thread, strict=True)),
-        "ratio_process": statistics.median(a / b for a, b in zip(*process, strict=True)),
+    bares = {
+        "bare": bare(sdk.tracer),
+        "whole, by hand": whole_by_hand(sdk.tracer, sdk.meter),
+        "response, by hand": by_hand(sdk.tracer, sdk.meter),
     }
+    contestants = {name: (job, flush) for name, job in jobs.items()}
+    contestants |= {name: (job, sdk.flush) for name, job in bares.items()}
+    costs = measured(contestants, rounds, CALLS)
+
+    def line(what: str, name: str, to: str, goal: float | None = None) -> Figure:
+        note = f"with delivery {ratio(costs[name], costs[to], 'process'):.2f}"
+        return compared(what if sampled else f"{what}, unsampled", costs[name], costs[to], goal, note=note)
+
+    return [
+        line("LLM call: 20 attributes, 5 KB, metrics", "whole", "whole, by hand", 0.2 if sampled else None),
+        line("@llm.chat around a response", "responding", "response, by hand"),
+        line("the same, arguments read", "asked", "response, by hand"),
+        line("@llm.chat around nothing, to a bare span", "no-op", "bare"),
+        line("@llm.tool, to a bare span", "tool", "bare"),
+    ]
 
 
 def words() -> Iterator[str]:
@@ -187,45 +159,59 @@ async def words_later() -> AsyncIterator[str]:
         yield "word"
 
 
-def read(stream: Any) -> float:
-    """Seconds to read a stream."""
-    started = time.thread_time()
+def read(stream: Any) -> None:
+    """Read a stream to its end."""
     for _ in stream:
         pass
-    return time.thread_time() - started
 
 
-def read_later(stream: Any) -> float:
+def read_later(stream: Any) -> None:
     """The same, async."""
 
-    async def main() -> float:
-        started = time.thread_time()
+    async def main() -> None:
         async for _ in stream:
             pass
-        return time.thread_time() - started
+
+    asyncio.run(main())
+
+
+def leaking(make: Any, kind: str) -> bool:
+    """Whether somebody who reads a stream finds its span to be his own."""
+
+    async def main() -> bool:
+        if kind == "async":
+            async for _ in make():
+                return trace.get_current_span() is not trace.INVALID_SPAN
+        return next((trace.get_current_span() is not trace.INVALID_SPAN for _ in make()), True)
 
     return asyncio.run(main())
 
 
-def streams() -> dict[str, dict[str, float]]:
-    """Nanoseconds a chunk above plain iteration, the smallest and the median of the rounds."""
-    kinds: dict[str, tuple[Callable[[Any], float], Any, Any]] = {
-        "@aumos.span, sync": (read, words, aumos.span("s")(words)),
-        "@llm.chat, sync": (read, words, llm.chat(words)),
-        "@aumos.span, async": (read_later, words_later, aumos.span("s")(words_later)),
-        "@llm.chat, async": (read_later, words_later, llm.chat(words_later)),
-    }
-    found = {}
-    for name, (reader, plain, followed) in kinds.items():
-        added = [(reader(followed()) - reader(plain())) / CHUNKS * 1e9 for _ in range(9)]
-        found[f"stream {name}"] = {"ns_min": min(added), "ns": statistics.median(added)}
-    return found
-
-
-if __name__ == "__main__":
-    chosen = sys.argv[1]
-    results = {name: compare(pair) for name, pair in contestants(chosen).items()}
-    if chosen == "sampled":
-        results |= streams()
-    for name, result in results.items():
-        print(json.dumps({"what": name, **{key: round(value, 4) for key, value in result.items()}}))
+def streams(rounds: int) -> list[Figure]:
+    """Nanoseconds that following a stream adds to each chunk."""
+    configure()
+    kinds = {"sync": (read, words, 150.0), "async": (read_later, words_later, 700.0)}
+    figures = []
+    for kind, (reader, plain, goal) in kinds.items():
+        streams = {"plain": plain, "@aumos.span": aumos.span("s")(plain), "@llm.chat": llm.chat(plain)}
+        contestants = {
+            name: Contestant(lambda make=make, reader=reader: reader(make()), units=CHUNKS, flush=flush)
+            for name, make in streams.items()
+        }
+        costs = interleave(lambda _, contestants=contestants: contestants, max(2, rounds // 3))
+        for name in ("@aumos.span", "@llm.chat"):
+            added = [cost.thread * 1e9 for cost in above(costs[name], costs["plain"])]
+            figures.append(
+                Figure(
+                    what=f"stream, {kind}, added a chunk: {name}",
+                    value=statistics.median(added),
+                    least=min(added),
+                    goal=goal,
+                    unit="ns",
+                    bare=f"{min(cost.thread for cost in costs['plain']) * 1e9:.0f} ns",
+                    ours=f"{statistics.median(cost.thread for cost in costs[name]) * 1e9:.0f} ns",
+                    kept=not leaking(streams[name], kind),
+                    note="the span is not the caller's between chunks",
+                )
+            )
+    return figures

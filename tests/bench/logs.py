@@ -1,17 +1,12 @@
-"""What a record of the standard library's logging costs beside the SDK's handler: ``python tests/bench/logs.py``.
+"""What a record of the standard library's logging costs: ``python tests/bench/table.py --only logs``.
 
-The caller: CPU of the thread that logs, in microseconds a call, with the handler of contrib and a batch processor,
-with nothing but a `logging.NullHandler` (what the standard library takes by itself), and with ours.  The encoder: CPU
-from finished records to a request, beside the SDK's.  Medians of interleaved rounds in one process; a ratio is the
-median of those of the rounds, "above" is that of what comes on top of the standard library's own.
+The caller: the handler of contrib and a batch processor, nothing but a `logging.NullHandler` (what the standard
+library takes by itself), and ours.  The encoder: from finished records to a request, beside the SDK's.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,8 +18,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
-from rich.console import Console
-from rich.table import Table
+from rounds import Contestant, Costs, Figure, above, compared, interleave, ratio
 
 import aumos_otel as aumos
 from aumos_otel.config import LogsOptions, RedactionOptions
@@ -43,7 +37,7 @@ from aumos_otel.providers.tracer import AumosTracerProvider
 from aumos_otel.recording.log import Log, Source
 from aumos_otel.redaction.policy import Redactor
 
-ROUNDS, CALLS, BATCH = 15, 2000, 512
+CALLS, BATCH = 2000, 512
 FIVE = {"order": 7, "user": "ann", "path": "/a/b", "ok": True, "ms": 1.5}
 
 
@@ -148,15 +142,8 @@ def emitted_record(logger: Any) -> None:
         logger.emit(LogRecord(body="the order is paid", attributes=FIVE, severity_number=SeverityNumber.INFO))
 
 
-def measured(job: Callable[[Any], None], logger: Any) -> float:
-    """CPU of this thread, in seconds."""
-    began = time.thread_time()
-    job(logger)
-    return time.thread_time() - began
-
-
-def callers() -> Table:
-    """What the one who logs pays."""
+def sides() -> tuple[LoggerProvider, LoggerProvider, logging.Handler, Callable[[], object]]:
+    """The SDK's provider and ours, our handler, and what ends both."""
     stock = LoggerProvider(shutdown_on_exit=False)
     stock.add_log_record_processor(BatchLogRecordProcessor(Null(), max_queue_size=100_000))
     books = Ledger().open("logs")
@@ -166,26 +153,48 @@ def callers() -> Table:
     for processor in (LogIdentityProcessor(), LogExportProcessor(dispatch)):
         ours.add_log_record_processor(processor)
     handler = StandardLibraryHandler(LogsOptions().resolve({}, {}, {}), ours, Switch())
-    loggers = [
-        logger_with("stock", LoggingHandler(logging.NOTSET, stock)),
-        logger_with("floor", logging.NullHandler()),
-        logger_with("ours", handler),
-    ]
-    table = Table("the caller", "stock us", "floor us", "ours us", "floor", "ours", "above", title="us of CPU a call")
-    for name, (job, calls) in CALLERS.items():
-        rounds = [[measured(job, logger) for logger in loggers] for _ in range(ROUNDS)][1:]
-        figures = [statistics.median(each) * 1e6 / calls for each in zip(*rounds, strict=True)]
-        ratios = [statistics.median(round_[which] / round_[0] for round_ in rounds) for which in (1, 2)]
-        above = statistics.median((mine - floor) / (theirs - floor) for theirs, floor, mine in rounds)
-        table.add_row(name, *(f"{each:.2f}" for each in figures), *(f"{each:.3f}" for each in (*ratios, above)))
-    for name, emit in {"emit() of the API": emitted, "emit() of a record": emitted_record}.items():
-        pairs = [[measured(emit, provider.get_logger("bench")) for provider in (stock, ours)] for _ in range(ROUNDS)]
-        figures = [statistics.median(each) * 1e6 / CALLS for each in zip(*pairs, strict=True)]
-        ratio = statistics.median(mine / theirs for theirs, mine in pairs)
-        table.add_row(name, f"{figures[0]:.2f}", "", f"{figures[1]:.2f}", "", f"{ratio:.3f}", f"{ratio:.3f}")
-    stock.shutdown()
-    dispatch.close()
-    return table
+    return stock, ours, handler, lambda: (stock.shutdown(), dispatch.close())
+
+
+def callers(rounds: int) -> dict[str, Costs]:
+    """What the one who logs pays, by what he logs and who takes it."""
+    stock, ours, handler, end = sides()
+    loggers = {
+        "stock": logger_with("stock", LoggingHandler(logging.NOTSET, stock)),
+        "floor": logger_with("floor", logging.NullHandler()),
+        "ours": logger_with("ours", handler),
+    }
+    cases = {name: (job, calls, loggers) for name, (job, calls) in CALLERS.items()}
+    api = {"stock": stock.get_logger("bench"), "ours": ours.get_logger("bench")}
+    cases |= {"emit() of the API": (emitted, CALLS, api), "emit() of a record": (emitted_record, CALLS, api)}
+    flushes = {"stock": stock.force_flush, "floor": int, "ours": ours.force_flush}
+    found = {}
+    for name, (job, calls, takers) in cases.items():
+        contestants = {
+            who: Contestant(lambda job=job, taker=taker: job(taker), units=calls, flush=flushes[who])
+            for who, taker in takers.items()
+        }
+        found[name] = interleave(lambda _, contestants=contestants: contestants, rounds)
+    end()
+    return found
+
+
+def lines(rounds: int) -> list[Figure]:
+    """The lines of the table: a call of the standard library, and the encoding of a record."""
+    figures = []
+    for name, costs in callers(rounds).items():
+        note = ""
+        if "floor" in costs:
+            floor = costs["floor"]
+            on_top = ratio(above(costs["ours"], floor), above(costs["stock"], floor))
+            note = f"logging by itself {ratio(floor, costs['stock']):.2f}; what comes on top {on_top:.2f}"
+        goal = 0.3 if name in {"plain text", "arguments and 5 extras"} else None
+        figures.append(compared(f"log record, caller: {name}", costs["ours"], costs["stock"], goal, note=note))
+    for name, goal in (("the same text", 0.15), ("a fresh text", None), ("template and arguments", None)):
+        costs = encoders(name, rounds)
+        note = f"with redaction of secrets {ratio(costs['ours, secrets redacted'], costs['SDK']):.3f}"
+        figures.append(compared(f"log record, encode: {name}", costs["ours"], costs["SDK"], goal, note=note))
+    return figures
 
 
 def finished(which: str, number: int) -> list[Log]:
@@ -226,43 +235,17 @@ def of_the_sdk(logs: Sequence[Log]) -> list[ReadableLogRecord]:
     return made
 
 
-def seconds(job: Callable[[], object]) -> float:
-    """CPU of one call."""
-    began = time.thread_time()
-    job()
-    return time.thread_time() - began
-
-
-def encoders() -> Table:
+def encoders(which: str, rounds: int) -> Costs:
     """What our threads pay for a record, to the request."""
-    table = Table("the encoder", "SDK us", "ours us", "secrets us", "ours", "secrets", title="us of CPU a record")
-    for which in ("the same text", "a fresh text", "template and arguments"):
-        redactors = (None, Redactor(RedactionOptions().resolve({}, {}, {})))
-        writers = [LogWriter(Policy("full", "full", redactor), Grain()) for redactor in redactors]
-        rounds = []
-        for number in range(ROUNDS):
-            logs = finished(which, number)
-            objects = of_the_sdk(logs)
-            gc.collect()
-            jobs: list[Callable[[], object]] = [
-                lambda logs=logs, writer=writer: assemble(writer.write(logs).parcels)  # type: ignore[misc]  # mypy knows no defaults of lambdas
-                for writer in writers
-            ]
-            stock = lambda objects=objects: encode_logs(objects).SerializeToString()  # noqa: E731 - one of three
-            rounds.append([seconds(job) for job in (stock, *jobs)])
-        rounds = rounds[1:]  # the first one fills the memory
-        figures = [statistics.median(each) * 1e6 / BATCH for each in zip(*rounds, strict=True)]
-        ratios = [statistics.median(round_[each] / round_[0] for round_ in rounds) for each in (1, 2)]
-        table.add_row(which, *(f"{each:.2f}" for each in figures), *(f"{each:.3f}" for each in ratios))
-    return table
+    redactors = {"ours": None, "ours, secrets redacted": Redactor(RedactionOptions().resolve({}, {}, {}))}
+    writers = {who: LogWriter(Policy("full", "full", redactor), Grain()) for who, redactor in redactors.items()}
 
+    def scene(number: int) -> dict[str, Contestant]:
+        logs = finished(which, number)
+        objects = of_the_sdk(logs)
+        jobs: dict[str, Callable[[], object]] = {"SDK": lambda: encode_logs(objects).SerializeToString()}
+        for who, writer in writers.items():
+            jobs[who] = lambda writer=writer: assemble(writer.write(logs).parcels)
+        return {who: Contestant(job, units=BATCH) for who, job in jobs.items()}
 
-def main() -> None:
-    """Print all figures."""
-    console = Console(width=110)
-    console.print(callers())
-    console.print(encoders())
-
-
-if __name__ == "__main__":
-    main()
+    return interleave(scene, rounds)

@@ -1,17 +1,13 @@
-"""What an amount, a collection and a scrape cost beside the SDK and prometheus_client: ``python tests/bench/metrics.py``.
+"""What an amount, a collection and a scrape cost: ``python tests/bench/table.py --only metrics scrape``.
 
-CPU time of the threads that do it; the ratio is the median of those of interleaved rounds, in one process.  The
-metrics are recorded outside of a span and, where the row says so, in a sampled one.
+Beside the SDK and prometheus_client; ``python tests/bench/metrics.py`` prints each kind of amount, also with four
+threads at once, outside of a span and in a sampled one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import gc
-import statistics
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +20,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client import Counter as PrometheusCounter
 from rich.console import Console
 from rich.table import Table
+from rounds import Contestant, Costs, Figure, compared, interleave, median, ratio
 
 from aumos_otel.config import MetricsOptions
 from aumos_otel.exporters.prometheus import PrometheusPage
@@ -137,65 +134,38 @@ def instruments(provider: MeterProvider) -> Instruments:
     }
 
 
-def spent(do: Callable[[], object]) -> float:
-    """CPU seconds of this thread, without those of a collection of garbage that happens to be due."""
-    gc.collect()
-    gc.disable()
-    try:
-        start = time.thread_time()
-        do()
-        return time.thread_time() - start
-    finally:
-        gc.enable()
+def amounts(case: Callable[[Instruments], None], rounds: int, threads: int = 1, *, traced: bool = False) -> Costs:
+    """What a call costs, of each of so many threads."""
 
-
-def on_threads(case: Callable[[Instruments], None], own: Instruments, threads: int, *, traced: bool) -> float:
-    """CPU seconds for a call, of all threads at once."""
-    times: list[float] = []
-    ready = threading.Barrier(threads)
-
-    def run() -> None:
+    def job(own: Instruments) -> None:
         with trace.use_span(SPAN) if traced else contextlib.nullcontext():
-            ready.wait()
-            start = time.thread_time()
             case(own)
-            times.append(time.thread_time() - start)
 
-    running = [threading.Thread(target=run) for _ in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    return sum(times) / threads / CALLS
+    known = {who: instruments(provider) for who, (provider, _) in zip(("SDK", "ours"), sides(), strict=True)}
+    contestants = {
+        who: Contestant(functools.partial(job, own), units=CALLS, threads=threads) for who, own in known.items()
+    }
+    return interleave(lambda _: contestants, rounds)
 
 
-def compare(measures: list[Callable[[], float]]) -> tuple[float, float, float]:
-    """Median seconds of the first and the second, and the median of the ratios."""
-    for measure in measures:
-        measure()
-    rounds = [[measure() for measure in measures] for _ in range(ROUNDS)]
-    first, second = zip(*rounds, strict=True)
-    return (
-        statistics.median(first),
-        statistics.median(second),
-        statistics.median(ours / theirs for theirs, ours in rounds),
-    )
-
-
-def collections() -> tuple[float, float, float]:
-    """Seconds for one collection of `SERIES` sums and as many histograms."""
-    measures = []
-    for provider, reader in sides(SERIES):
+def collections(rounds: int) -> Costs:
+    """One collection of `SERIES` sums and as many histograms."""
+    contestants = {}
+    for who, (provider, reader) in zip(("SDK", "ours"), sides(SERIES), strict=True):
         own = instruments(provider)
         for number in range(SERIES):
             own["counter"].add(1, {"number": str(number)})
             own["histogram"].record(1, {"number": str(number)})
-        measures.append(lambda reader=reader: spent(reader.get_metrics_data))
-    return compare(measures)
+        contestants[who] = Contestant(reader.get_metrics_data)
+    return interleave(lambda _: contestants, rounds)
 
 
-def scrapes() -> tuple[float, float, float]:
-    """Seconds for one page of `SCRAPED` counters; each has changed since the last one."""
+def scrapes(rounds: int) -> Costs:
+    """One page of `SCRAPED` counters; each has changed since the last one.
+
+    Raises:
+        RuntimeError: a page of ours lacks series.
+    """
     theirs = CollectorRegistry()
     known = PrometheusCounter("requests", "Requests.", ["method", "route", "number"], registry=theirs)
     children = [known.labels("GET", "/items", str(number)) for number in range(SCRAPED)]
@@ -205,29 +175,40 @@ def scrapes() -> tuple[float, float, float]:
     counter: Any = provider.get_meter("bench").create_counter("requests")
     bound = [counter.bound({"method": "GET", "route": "/items", "number": str(number)}) for number in range(SCRAPED)]
 
-    def scrape_theirs() -> float:
-        for child in children:
+    def scene(_number: int) -> dict[str, Contestant]:
+        for child, count in zip(children, bound, strict=True):
             child.inc()
-        return spent(lambda: generate_latest(theirs))
-
-    def scrape_ours() -> float:
-        for count in bound:
             count(1)
-        text = b""
-
-        def scrape() -> None:
-            nonlocal text
-            text = page.text()
-
-        took = spent(scrape)
-        if text.count(b"requests_total{") != SCRAPED:
-            raise SystemExit("series were lost")
-        return took
+        return {"SDK": Contestant(lambda: generate_latest(theirs)), "ours": Contestant(page.text)}
 
     try:
-        return compare([scrape_theirs, scrape_ours])
+        costs = interleave(scene, rounds)
+        if page.text().count(b"requests_total{") != SCRAPED:
+            raise RuntimeError("series were lost")
+        return costs
     finally:
         page.stop()
+
+
+def lines(rounds: int) -> list[Figure]:
+    """The lines of the table that are about amounts."""
+    goals = {"counter.add, 3 attributes, dict kept": 0.15, "histogram.record, 3 attributes": 0.15}
+    figures = []
+    for name, (case, traced) in CASES.items():
+        costs = amounts(case, rounds, traced=traced)
+        figures.append(compared(name, costs["ours"], costs["SDK"], goals.get(name)))
+    return figures
+
+
+def pages(rounds: int) -> list[Figure]:
+    """The lines that are about reading."""
+    few = max(2, rounds // 3)
+    scraped, collected = scrapes(few), collections(few)
+    what = f"Prometheus page of {SCRAPED:,} series, to prometheus_client"
+    return [
+        compared(what, scraped["ours"], scraped["SDK"], 0.05, note="none lost"),
+        compared(f"collect {SERIES:,} sums and histograms", collected["ours"], collected["SDK"], None),
+    ]
 
 
 def main() -> None:
@@ -235,14 +216,9 @@ def main() -> None:
     table = Table("what", "threads", "SDK, us", "ours, us", "ratio")
     for name, (case, traced) in CASES.items():
         for threads in THREADS:
-            own = [instruments(provider) for provider, _ in sides()]
-            row = compare([functools.partial(on_threads, case, each, threads, traced=traced) for each in own])
-            table.add_row(name, str(threads), *(f"{value * 1e6:.2f}" for value in row[:2]), f"{row[2]:.3f}")
-    for name, row in (
-        (f"collect {SERIES} + {SERIES} series", collections()),
-        (f"a page of {SCRAPED} series", scrapes()),
-    ):
-        table.add_row(name, "1", *(f"{value * 1e6:.0f}" for value in row[:2]), f"{row[2]:.3f}")
+            costs = amounts(case, ROUNDS, threads, traced=traced)
+            cells = (f"{median(costs[who]) * 1e6:.2f}" for who in ("SDK", "ours"))
+            table.add_row(name, str(threads), *cells, f"{ratio(costs['ours'], costs['SDK']):.3f}")
     Console(width=110).print(table)
 
 

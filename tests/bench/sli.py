@@ -1,15 +1,11 @@
 """What counting SLIs adds to a span as it ends: ``python tests/bench/sli.py``.
 
-CPU time of the threads that end spans, in microseconds a span, the median of rounds that are interleaved; the
-ratio is to a span of the bare SDK without a processor, in the same process.  With four threads all of them end
-spans at once, and each counts for itself.
+CPU time of the threads that end spans, in microseconds a span; the ratio is to a span of the bare SDK without a
+processor.  With four threads all of them end spans at once, and each counts for itself.
 """
 
 from __future__ import annotations
 
-import statistics
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind
 from rich.console import Console
 from rich.table import Table
+from rounds import Contestant, interleave, median, ratio
 
 from aumos_otel.processors.sli import SliCounter, SliProcessor
 from aumos_otel.slo import sli
@@ -84,26 +81,6 @@ def processor(matches: Any) -> SliProcessor:
     return SliProcessor(SliCounter(map(sli.from_data, data)))
 
 
-def on_threads(job: Callable[[], object], threads: int) -> float:
-    """Microseconds of CPU a span, of the threads that do ``job``."""
-    taken: list[float] = []
-
-    def run() -> None:
-        began = time.thread_time()
-        job()
-        taken.append(time.thread_time() - began)
-
-    if threads == 1:
-        run()
-    else:
-        working = [threading.Thread(target=run) for _ in range(threads)]
-        for thread in working:
-            thread.start()
-        for thread in working:
-            thread.join()
-    return sum(taken) / threads / SPANS * 1e6
-
-
 def main() -> None:
     """Print the table."""
     provider, finished = TracerProvider(shutdown_on_exit=False), Finished()
@@ -137,16 +114,18 @@ def main() -> None:
     table = Table(
         "what a span adds", *(f"{count} thread{'s' * (count > 1)}, us" for count in THREADS), "of a bare span"
     )
-    taken: dict[tuple[str, int], list[float]] = {}
-    for _ in range(ROUNDS):
-        for name, job in work.items():
-            for threads in THREADS:
-                taken.setdefault((name, threads), []).append(on_threads(job, threads))
-    first = next(iter(work))
+    costs = {
+        threads: interleave(
+            lambda _, threads=threads: {
+                name: Contestant(job, units=SPANS, threads=threads) for name, job in work.items()
+            },
+            ROUNDS,
+        )
+        for threads in THREADS
+    }
     for name in work:
-        cells = [statistics.median(taken[name, threads]) for threads in THREADS]
-        ratio = statistics.median(a / b for a, b in zip(taken[name, 1], taken[first, 1], strict=True))
-        table.add_row(name, *(f"{cell:.2f}" for cell in cells), f"{ratio:.2f}x")
+        cells = (f"{median(costs[threads][name]) * 1e6:.2f}" for threads in THREADS)
+        table.add_row(name, *cells, f"{ratio(costs[1][name], costs[1]['a span of the bare SDK']):.2f}x")
     Console().print(table)
 
 

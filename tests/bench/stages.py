@@ -1,22 +1,21 @@
 """What each stage of delivery costs a span, on the user's thread and on ours: ``python tests/bench/stages.py``.
 
-CPU time of the thread, in microseconds a span, the median of rounds that are interleaved; the ratio is to a
-span of the bare SDK with its batch processor and an exporter that does nothing, in the same process.  Spans of
-ours take the short way (`span_writer`); those of other makes the general one, whose stages are listed one by one.
+CPU time of the thread, in microseconds a span; the ratio is to a span of the bare SDK with its batch processor and an
+exporter that does nothing.  Spans of ours take the short way (`span_writer`); those of other makes the general one,
+whose stages are listed one by one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 os.environ |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
+from calls import Null
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
@@ -24,6 +23,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from ours import finished as finished_ours
 from rich.console import Console
 from rich.table import Table
+from rounds import Contestant, Costs, interleave, median, ratio
 
 import aumos_otel as aumos
 from aumos_otel import guard
@@ -54,14 +54,6 @@ MESSAGE = (
     '[{"role":"user","parts":[{"type":"text","content":"' + "Tell me about error budgets, please. " * 110 + '"}]}]'
 )
 LLM = {f"gen_ai.request.k{number}": number for number in range(18)} | {"gen_ai.input.messages": MESSAGE}
-
-
-class Null(SpanExporter):
-    """Takes everything, does nothing."""
-
-    def export(self, spans: Any) -> SpanExportResult:
-        """Take them."""
-        return SpanExportResult.SUCCESS
 
 
 def spans_of(provider: TracerProvider, attributes: dict[str, Any]) -> None:
@@ -166,15 +158,10 @@ def stages(attributes: dict[str, Any]) -> dict[str, Callable[[], object]]:
     }
 
 
-def measure(work: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median CPU of this thread, microseconds a span; rounds interleaved."""
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
-        for name, job in work.items():
-            began = time.thread_time()
-            job()
-            taken[name].append((time.thread_time() - began) / SPANS * 1e6)
-    return {name: statistics.median(times) for name, times in taken.items()}
+def measure(work: dict[str, Callable[[], object]]) -> Costs:
+    """What each stage takes for one span."""
+    contestants = {name: Contestant(job, units=SPANS) for name, job in work.items()}
+    return interleave(lambda _: contestants, ROUNDS)
 
 
 def main() -> None:
@@ -194,14 +181,14 @@ def main() -> None:
             **stages(attributes),
         }
         columns.append(measure(work))
-    small = columns[0]
-    first = next(iter(small))
-    for name in small:
-        cells = (f"{column[name]:.2f}" for column in columns)
-        ratios = (f"{column[name] / column[first]:.2f}x" for column in columns)
-        cell, other = cells
-        ratio, other_ratio = ratios
-        table.add_row(name, cell, ratio, other, other_ratio)
+    first = next(iter(columns[0]))
+    for name in columns[0]:
+        cells = (
+            cell
+            for column in columns
+            for cell in (f"{median(column[name]) * 1e6:.2f}", f"{ratio(column[name], column[first]):.2f}x")
+        )
+        table.add_row(name, *cells)
     Console().print(table)
     with contextlib.suppress(Exception):
         telemetry.shutdown(timeout=0.1)

@@ -1,16 +1,14 @@
-"""How many spans one thread gets out at full speed, and what becomes of the rest: ``python tests/bench/throughput.py``.
+"""How many spans one thread gets out, and what becomes of the rest: ``table.py --only total full-speed no-receiver``.
 
 The bare SDK (batch processor, OTLP over HTTP) and ours, each in a process of its own with its defaults, send to the
 same sink: a process that keeps what it gets and counts it when all is over, so that receiving costs next to nothing.
-The rounds alternate; the ratios are medians over the rounds.  CPU is that of the whole sending process, from the first
-span to the end of shutdown.  The last lines tell what happens to a million spans when there is no receiver at all.
+CPU is that of the whole sending process, from the first span to the end of shutdown.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import resource
 import socket
 import statistics
@@ -20,9 +18,12 @@ import threading
 import time
 from typing import Any, Final
 
-ROUNDS: Final = int(os.environ.get("AUMOS_BENCH_ROUNDS", "3"))
-SPANS: Final = int(os.environ.get("AUMOS_BENCH_SPANS", "300000"))
-DOWN: Final = 1_000_000
+from rounds import Cost, Costs, Figure, compared
+
+#: In a round of the whole table: at full speed, at a pace that both sides keep up with, without a receiver.
+SPANS, PACED, DOWN = 300_000, 30_000, 1_000_000
+#: Fewer rounds than this are a trial, with a tenth of the spans.
+WHOLE: Final = 10
 
 ATTRIBUTES: Final = {
     "http.request.method": "GET",
@@ -113,8 +114,8 @@ def begin_ours(endpoint: str) -> Any:
     )
 
 
-def produce(who: str, endpoint: str, spans: int) -> dict[str, Any]:
-    """Make spans at full speed, end everything, and tell what it took."""
+def produce(who: str, endpoint: str, spans: int, pause: int) -> dict[str, Any]:
+    """Make spans, end everything, and tell what it took; after each ``pause`` spans all of them are delivered first."""
     from opentelemetry import trace
 
     telemetry = {"bare": begin_bare, "ours": begin_ours}[who](endpoint)
@@ -122,9 +123,12 @@ def produce(who: str, endpoint: str, spans: int) -> dict[str, Any]:
     start = tracer.start_as_current_span
     before = most_memory()
     began, cpu_began = time.perf_counter(), time.process_time()
-    for _ in range(spans):
-        with start("work", attributes=ATTRIBUTES):
-            pass
+    for _ in range(spans // pause):
+        for _ in range(pause):
+            with start("work", attributes=ATTRIBUTES):
+                pass
+        if pause < spans:
+            telemetry.force_flush()
     made = time.perf_counter() - began
     leaving = time.perf_counter()
     telemetry.shutdown()
@@ -146,11 +150,10 @@ def most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def run(who: str, endpoint: str, spans: int) -> dict[str, Any]:
+def run(who: str, endpoint: str, spans: int, pause: int | None = None) -> dict[str, Any]:
     """The same in a process of its own."""
-    arguments = [sys.executable, __file__, who, endpoint, str(spans)]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_EXPORTER")}
-    finished = subprocess.run(arguments, env=environ, stdout=subprocess.PIPE, text=True, check=True)
+    arguments = [sys.executable, __file__, who, endpoint, str(spans), str(pause or spans)]
+    finished = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(finished.stdout)
     return found
 
@@ -181,58 +184,100 @@ class Sink:
         return self._process.stdout.readline().strip()
 
 
-def show_full_speed() -> None:
-    """One thread at full speed into the sink."""
-    from rich.console import Console
-    from rich.table import Table
+def lost(book: dict[str, Any]) -> int:
+    """What the ledger says that was lost."""
+    return sum(book["dropped"].values()) + book["unconfirmed"]
 
-    table = Table("who", "spans/s made", "arrived/s", "CPU us a span", "CPU us arrived", "lost", "of it counted")
-    ratios: dict[str, list[float]] = {"arrived/s": [], "CPU a span": [], "CPU of one that arrived": []}
+
+def total(rounds: int) -> list[Figure]:
+    """CPU of a span from its start to the answer of the receiver, where none is lost."""
+    spans = PACED if rounds >= WHOLE else PACED // 10
+    costs: Costs = {"bare": [], "ours": []}
+    missing = 0
     sink = Sink()
     try:
-        for _ in range(ROUNDS):
-            found = {}
-            for who in ("bare", "ours"):
-                told = run(who, sink.endpoint, SPANS)
-                arrived = sink.arrived()
-                book = told.get("book")
-                dropped = sum(book["dropped"].values()) + book["unconfirmed"] if book else None
-                found[who] = (arrived / told["whole"], told["cpu"] / SPANS * 1e6, told["cpu"] / max(1, arrived) * 1e6)
-                rates = f"{SPANS / told['made']:,.0f}", f"{found[who][0]:,.0f}"
-                costs = f"{found[who][1]:.2f}", f"{found[who][2]:.2f}"
-                table.add_row(who, *rates, *costs, f"{SPANS - arrived:,}", "no" if dropped is None else f"{dropped:,}")
-            for name, ours, bare in zip(ratios, found["ours"], found["bare"], strict=True):
-                ratios[name].append(ours / bare)
+        for number in range(max(2, rounds // 3)):
+            for who in costs if number % 2 else reversed(costs):
+                told = run(who, sink.endpoint, spans, pause=1000)
+                missing += spans - sink.arrived()
+                costs[who].append(Cost(told["cpu"] / spans, told["cpu"] / spans, told["whole"] / spans))
     finally:
         sink.close()
-    console = Console(width=120)
-    console.print(table)
-    console.print(
-        "ours to bare: " + ", ".join(f"{name} {statistics.median(all_):.2f}" for name, all_ in ratios.items())
-    )
+    note = f"{missing:,} lost" if missing else "none lost"
+    return [compared("a span, made and exported over OTLP/HTTP", costs["ours"], costs["bare"], 0.12, note=note)]
 
 
-def show_without_a_receiver() -> None:
-    """What a million spans do when nobody takes them."""
-    told = run("ours", "http://127.0.0.1:9", DOWN)
+def full_speed(rounds: int) -> list[Figure]:
+    """What arrives of one thread that does nothing but make spans."""
+    spans = SPANS if rounds >= WHOLE else SPANS // 10
+    rates: dict[str, list[float]] = {"bare": [], "ours": []}
+    missing = {"bare": 0, "ours": 0}
+    costs: dict[str, list[float]] = {"bare": [], "ours": []}
+    counted = True
+    sink = Sink()
+    try:
+        for _ in range(max(1, rounds // 10)):
+            for who, arriving in rates.items():
+                told = run(who, sink.endpoint, spans)
+                arrived = sink.arrived()
+                arriving.append(arrived / told["whole"])
+                costs[who].append(told["cpu"] / max(1, arrived))
+                missing[who] += spans - arrived
+                counted = counted and ("book" not in told or lost(told["book"]) == spans - arrived)
+    finally:
+        sink.close()
+    made = spans * len(rates["ours"])
+    share = {who: f"{number / made:.0%}" for who, number in missing.items()}
+    dearer = statistics.median(a / b for a, b in zip(costs["ours"], costs["bare"], strict=True))
+    each = "each of it counted" if counted else "NOT ALL OF IT COUNTED"
+    return [
+        Figure(
+            what="spans that arrive in a second, at full speed",
+            value=statistics.median(rates["ours"]),
+            least=max(rates["ours"]),
+            goal=100_000,
+            unit="/s",
+            more=True,
+            bare=f"{statistics.median(rates['bare']):,.0f}",
+            ours=f"{statistics.median(rates['ours']):,.0f}",
+            kept=counted,
+            note=f"lost {share['ours']}, {each}; bare loses {share['bare']}; CPU of one that arrives {dearer:.2f}",
+        )
+    ]
+
+
+def no_receiver(rounds: int) -> list[Figure]:
+    """What becomes of a million spans when nobody takes them."""
+    from aumos_otel.config import OTLP
+    from aumos_otel.config.identity import Identity
+
+    spans = DOWN if rounds >= WHOLE else DOWN // 10
+    told = run("ours", "http://127.0.0.1:9", spans)
     book = told["book"]
-    print(
-        f"no receiver, {DOWN:,} spans: {told['grown'] / MIB:.0f} MiB more at most, {book['dropped']}, "
-        f"unconfirmed {book['unconfirmed']}, queued {book['queued']}, emitted {book['emitted']:,}; "
-        f"{DOWN / told['made']:,.0f} spans/s; left in {told['leaving']:.2f} s; CPU {told['cpu'] / DOWN * 1e6:.2f} us a span"
-    )
+    cap, budget = OTLP().resolve({}, {}, {}).queue_bytes, Identity().resolve({}, {}, {}).shutdown_timeout
+    counted = book["emitted"] == spans == lost(book)
+    left = told["leaving"]
+    return [
+        Figure(
+            what=f"no receiver, {spans:,} spans: memory",
+            value=told["grown"] / MIB,
+            least=told["grown"] / MIB,
+            goal=cap / MIB + 32,
+            unit="MiB",
+            ours=f"{told['grown'] / MIB:.0f}",
+            kept=counted and left <= budget,
+            note=f"{'all counted as lost' if counted else 'NOT ALL COUNTED'}; left in {left:.2f} s of {budget:.0f} s",
+        )
+    ]
 
 
 def main() -> None:
-    """Whatever the arguments say."""
-    if sys.argv[1:2] == ["sink"]:
+    """The other end of `run` and `Sink`."""
+    if sys.argv[1:] == ["sink"]:
         serve()
-    elif len(sys.argv) > 1:
-        who, endpoint, spans = sys.argv[1:]
-        print(json.dumps(produce(who, endpoint, int(spans))))
     else:
-        show_full_speed()
-        show_without_a_receiver()
+        who, endpoint, spans, pause = sys.argv[1:]
+        print(json.dumps(produce(who, endpoint, int(spans), int(pause))))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,25 @@
-"""CPU that instrumentation adds to a request: contrib's on the bare SDK beside ours, `python web.py`.
+"""CPU that instrumentation adds to a request: contrib's on the bare SDK beside ours, ``python tests/bench/web.py``.
 
-Neither side has a network: the ASGI applications are called directly, httpx has a pool that answers at once.
-Rounds alternate between the contestants of one process; a figure is the median over the rounds of
-(instrumented - plain), a ratio the median of ours by contrib's in the same round.  Contrib is measured as it comes
-(with a span for each message that is sent) and with these left out.
+Neither side has a network: the ASGI applications are called directly, httpx has a pool that answers at once.  A figure
+is (instrumented - plain), a ratio that of ours to contrib's in the same round.  Contrib is measured as it comes (with
+a span for each message that is sent) and with these left out.
 
-The CPU of the thread is what the request pays.  That of the process has delivery in it: each round ends with a flush
-of the contestant's own pipeline, or its worker would do the work, uncounted, in somebody else's round.  It is not
-like for like: ours redacts and encodes, the exporter of the bare SDK does nothing (``--encode`` lets it encode).
+The CPU of the thread is what the request pays.  That of the process has delivery in it.  It is not like for like: ours
+redacts and encodes, the exporter of the bare SDK does nothing (``--encode`` lets it encode).
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import statistics
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpcore
 import httpx
-from calls import Null, NullTransport
+from calls import Null, configure, flush
 from fastapi import FastAPI
-from opentelemetry import propagate, trace
+from opentelemetry import propagate
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
@@ -32,12 +27,10 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from rich.console import Console
 from rich.table import Table
-
-import aumos_otel as aumos
-from aumos_otel import workshop
+from rounds import Contestant, Costs, Figure, Job, above, compared, interleave, median, nothing, ratio
 
 ROUNDS = 30
 CALLS = 150
@@ -189,13 +182,7 @@ def contestants(spans: TracerProvider) -> dict[str, dict[str, Call]]:
         HTTPXClientInstrumentor.instrument_client(instrumented, **bare)
     asgi_contrib, asgi_lean = OpenTelemetryMiddleware(bare_app, **bare), OpenTelemetryMiddleware(bare_app, **lean)
 
-    workshop.build_transport = lambda _target: NullTransport()
-    telemetry = aumos.configure(
-        service_name="bench",
-        destinations=[aumos.OTLP(signals=["traces"])],
-        handle_signals=False,
-        metrics=aumos.MetricsOptions(readers=[InMemoryMetricReader()]),
-    )
+    telemetry = configure(instrumentations=True)
     ours, untouched, asgi_ours = routed(FastAPI), routed(Untouched), telemetry.instrument(bare_app)
 
     def served(*headers: tuple[bytes, bytes]) -> dict[str, Call]:
@@ -220,68 +207,66 @@ def contestants(spans: TracerProvider) -> dict[str, dict[str, Call]]:
     }
 
 
-Figures = dict[str, list[tuple[float, float]]]
+def measure(scene: dict[str, Call], propagators: dict[str, Any], flushes: dict[str, Job], rounds: int) -> Costs:
+    """What each contestant takes, with its own propagator."""
+
+    async def many(call: Call) -> None:
+        for _ in range(CALLS):
+            await call()
+
+    def job(call: Call, side: str) -> None:
+        propagate.set_global_textmap(propagators.get(side, propagators["contrib"]))
+        runner.run(many(call))
+
+    def contestant(name: str) -> Contestant:
+        side = name.partition(",")[0]
+        return Contestant(lambda: job(scene[name], side), units=CALLS, flush=flushes.get(side, nothing))
+
+    with asyncio.Runner() as runner:
+        contestants = {name: contestant(name) for name in scene}
+        return interleave(lambda _: contestants, rounds)
 
 
-async def run(call: Call, flush: Callable[[], object]) -> tuple[float, float]:
-    """CPU of this thread and of the process with delivery, in microseconds a call."""
-    process, thread = time.process_time(), time.thread_time()
-    for _ in range(CALLS):
-        await call()
-    in_thread = time.thread_time() - thread
-    flush()
-    return in_thread / CALLS * 1e6, (time.process_time() - process) / CALLS * 1e6
+def measured(exporter: SpanExporter, rounds: int) -> dict[str, Costs]:
+    """What each contestant adds, scene by scene."""
+    stock = propagate.get_global_textmap()
+    bare = TracerProvider(shutdown_on_exit=False)
+    bare.add_span_processor(BatchSpanProcessor(exporter))
+    scenes = contestants(bare)
+    flushes = {"contrib": bare.force_flush, "ours": flush}
+    propagators = {"contrib": stock, "ours": propagate.get_global_textmap()}
+    found = {}
+    for scene, calls in scenes.items():
+        costs = measure(calls, propagators, flushes, rounds)
+        plain = costs.pop("plain")
+        found[scene] = {name: above(each, plain) for name, each in costs.items()}
+    return found
 
 
-async def measure(
-    scene: dict[str, Call], propagators: dict[str, Any], flushes: dict[str, Callable[[], object]]
-) -> Figures:
-    """What each contestant takes, round by round."""
-    figures: Figures = {name: [] for name in scene}
-    for number in range(ROUNDS + 1):
-        for name, call in scene.items():
-            side = name.partition(",")[0]
-            propagate.set_global_textmap(propagators["ours" if side == "ours" else "contrib"])
-            taken = await run(call, flushes[side])
-            if number:  # the first round warms up
-                figures[name].append(taken)
-        gc.collect()
+def lines(rounds: int) -> list[Figure]:
+    """The lines of the table."""
+    figures = []
+    for scene, added in measured(Null(), rounds).items():
+        ours, contrib = added["ours"], added["contrib"]
+        note = f"with delivery {ratio(ours, contrib, 'process'):.2f}"
+        if "contrib, one span" in added:
+            note += f"; to contrib without spans of messages {ratio(ours, added['contrib, one span']):.2f}"
+        figures.append(compared(f"added to a request: {scene}", ours, contrib, 0.4, note=note))
     return figures
-
-
-def added(figures: Figures, name: str, clock: int) -> list[float]:
-    """What ``name`` takes more than the plain call, in each round."""
-    return [one[clock] - plain[clock] for one, plain in zip(figures[name], figures["plain"], strict=True)]
-
-
-def ratio(over: Iterable[float], under: Iterable[float]) -> float:
-    """The median of the quotients of rounds."""
-    return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 def main() -> None:
     """Print the table."""
-    stock = propagate.get_global_textmap()
-    bare = TracerProvider(shutdown_on_exit=False)
-    bare.add_span_processor(BatchSpanProcessor(Encoding() if "--encode" in sys.argv else Null()))
-    scenes = contestants(bare)
-    flushes = {"plain": lambda: None, "contrib": bare.force_flush, "ours": trace.get_tracer_provider().force_flush}
-    propagators = {"contrib": stock, "ours": propagate.get_global_textmap()}
     table = Table("scene", "who", "thread us added", "with delivery", "x contrib (thread)", "x contrib (delivery)")
-    gc.collect()
-    gc.disable()
-    for scene, calls in scenes.items():
-        figures = asyncio.run(measure(calls, propagators, flushes))
+    for scene, added in measured(Encoding() if "--encode" in sys.argv else Null(), ROUNDS).items():
         table.add_section()
-        for name in calls:
-            if name == "plain":
-                continue
-            per_clock = [added(figures, name, clock) for clock in (0, 1)]
+        for name, costs in added.items():
+            clocks = ("thread", "process")
             table.add_row(
                 scene,
                 name,
-                *(f"{statistics.median(values):.1f}" for values in per_clock),
-                *(f"{ratio(values, added(figures, 'contrib', clock)):.3f}" for clock, values in enumerate(per_clock)),
+                *(f"{median(costs, clock) * 1e6:.1f}" for clock in clocks),
+                *(f"{ratio(costs, added['contrib'], clock):.3f}" for clock in clocks),
             )
     Console(width=120).print(table)
 
