@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 
 from aumos_otel import guard
 from aumos_otel._internal import ambient, failure, flow
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
@@ -168,7 +168,7 @@ def _begin(name: str, attributes: Mapping[str, AttributeValue] | None, *_call: o
         here = ambient.current_context()
         started = _starter.get()(name, here, _KIND, attributes)
         if started.get_span_context()[5]:  # it is valid
-            return _OpenSpan(started, Context({**here, ambient.SPAN_KEY: started}))
+            return _OpenSpan(started, ambient.context_with_span(here, started))
     except Exception as problem:  # noqa: BLE001 - it is counted
         guard.told(_SITE, problem)
     return None

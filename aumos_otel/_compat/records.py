@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 
+#: Under which a context tells that its telemetry is not wanted.
+SUPPRESSION_KEY: str = _SUPPRESS_INSTRUMENTATION_KEY
+
+
 def instrumentation_suppressed() -> bool:
     """Whether the current context is the SDK's own export, or the user's ``suppress_instrumentation()``."""
-    return bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+    return bool(get_value(SUPPRESSION_KEY))
 
 
 def suppress_instrumentation() -> None:
     """Make no telemetry of what the current thread does from now on; for threads of ours, as the SDK does in its own."""
-    attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the value of the key
-
-
-#: Under which a context tells that its telemetry is not wanted.
-SUPPRESSION_KEY: str = _SUPPRESS_INSTRUMENTATION_KEY
+    attach(set_value(SUPPRESSION_KEY, True))  # noqa: FBT003 - the value of the key
 
 
 class LoggerNames(sdk_logs.Logger):
@@ -64,9 +64,7 @@ class LoggerNames(sdk_logs.Logger):
         self.spoken_by(resource, self._instrumentation_scope)
 
 
-#: Keys under which a context says that HTTP calls are not to be instrumented.
-_SUPPRESS: str = require(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY") or ""
-
+#: Further keys under which a context says that HTTP calls are not to be instrumented.
 _SUPPRESS_HTTP: str = require(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY") or ""
 
 _SUPPRESS_OF_OLD: str = "suppress_instrumentation"
@@ -74,4 +72,4 @@ _SUPPRESS_OF_OLD: str = "suppress_instrumentation"
 
 def http_suppressed(context: otel_context.Context) -> bool:
     """Whether calls over HTTP are not to be instrumented in ``context``."""
-    return bool(context.get(_SUPPRESS) or context.get(_SUPPRESS_HTTP) or context.get(_SUPPRESS_OF_OLD))
+    return bool(context.get(SUPPRESSION_KEY) or context.get(_SUPPRESS_HTTP) or context.get(_SUPPRESS_OF_OLD))

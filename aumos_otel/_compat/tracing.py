@@ -7,7 +7,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import resources as sdk_resources
@@ -18,7 +17,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from aumos_otel._compat import required
 from aumos_otel._compat.required import require
-from aumos_otel._internal import ambient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +87,6 @@ def _field(name: str, written: str | None = None) -> Any:
     """A property that reads one attribute, and writes it or another one."""
     read = operator.attrgetter(name)
     return property(read, lambda self, value: setattr(self, written or name, value))
-
-
-def context_with_span(context: otel_context.Context, span: Any) -> otel_context.Context:
-    """``context`` with ``span`` as the current one."""
-    return otel_context.Context({**context, ambient.SPAN_KEY: span})
 
 
 def _new_span_context() -> Any:

@@ -60,6 +60,12 @@ def _span_key() -> str:
 #: Under which a context holds its span.
 SPAN_KEY: Final = _span_key()
 
+
+def context_with_span(context: otel_context.Context, span: object) -> otel_context.Context:
+    """``context`` with ``span`` as the current one."""
+    return otel_context.Context({**context, SPAN_KEY: span})
+
+
 #: Under which `TRACERS` and `METERS` hold the global provider.
 TRACER: Final = "_TRACER_PROVIDER"
 METER: Final = "_METER_PROVIDER"

@@ -19,7 +19,7 @@ from opentelemetry.trace import SpanKind
 from aumos_otel import _compat, context, guard
 from aumos_otel._internal import ambient
 from aumos_otel.instrumentation import conventions
-from aumos_otel.instrumentation.exchange import Exchange, failed
+from aumos_otel.instrumentation.exchange import SITE, Exchange
 from aumos_otel.instrumentation.incoming import Reader
 from aumos_otel.processors import border
 
@@ -108,7 +108,7 @@ class Server:
             self.instruments.refresh()
             return Exchange(self, scope, send, parent, headers)
         except Exception as failure:  # noqa: BLE001 - it is counted
-            failed(failure)
+            guard.told(SITE, failure)
         return None
 
     def _excluded(self, scope: Scope, headers: Headers) -> bool:

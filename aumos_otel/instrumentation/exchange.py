@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from aumos_otel import _compat, guard
+from aumos_otel import guard
 from aumos_otel._internal import ambient
 from aumos_otel.instrumentation import conventions, routes
 from aumos_otel.semconv import attributes as names
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from aumos_otel.instrumentation.asgi import Message, Scope, Send, Server
     from aumos_otel.instrumentation.incoming import Headers
+
+#: Where swallowed failures are counted.
+SITE: Final = "instrumentation.asgi"
 
 _SERVER_ERROR: Final = 500
 
@@ -92,14 +95,14 @@ class Exchange:
         if server.capture.wants_request:
             attributes.update(server.capture.request(scope.get("headers") or ()))
         self._span = server.instruments.tracer.start_span(self._word, parent, SpanKind.SERVER, attributes)
-        self._context = _compat.context_with_span(parent, self._span)
+        self._context = ambient.context_with_span(parent, self._span)
 
     def __enter__(self) -> None:
         if self._method is not None:
             try:
                 self._active(1, context=self._context)
             except Exception as failure:  # noqa: BLE001 - it is counted
-                failed(failure)
+                guard.told(SITE, failure)
         self._token = ambient.attach_context(self._context)
 
     def __exit__(
@@ -120,7 +123,7 @@ class Exchange:
             else:
                 last = self._note(kind, message)
         except Exception as failure:  # noqa: BLE001 - it is counted
-            failed(failure)
+            guard.told(SITE, failure)
         await self._forward(message)
         if last and not self._ended:
             self._answered()
@@ -161,7 +164,7 @@ class Exchange:
                 finally:
                     self._span.end(end_time)
         except Exception as failure:  # noqa: BLE001 - it is counted
-            failed(failure)
+            guard.told(SITE, failure)
 
     def _tell(self, error: BaseException | None, now: float) -> None:
         """Say on span and metric what became of the request."""
@@ -189,10 +192,3 @@ class Exchange:
         if self._method is not None:
             series = self._method, route, status, self._scheme, self._version, kind
             self._server.instruments.server_duration[series](now - self._started, context=self._context)
-
-
-def failed(error: Exception) -> None:
-    """Count what went wrong in here."""
-    guard.record("instrumentation.asgi", error)
-    if guard.strict():
-        raise error

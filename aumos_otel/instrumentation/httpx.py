@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: The two libraries have the same classes; openai >= 3 sends through the second.
 MODULES: Final = ("httpx", "httpx2")
 
+_SITE: Final = "instrumentation.httpx"
 _CONTRIB: Final = "opentelemetry.instrumentation.httpx"
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -103,7 +104,7 @@ class Client:
             self.instruments.refresh()
             return Call(self, request, context)
         except Exception as failure:  # noqa: BLE001 - it is counted
-            _failed(failure)
+            guard.told(_SITE, failure)
         return None
 
 
@@ -126,11 +127,11 @@ class Call:
         if client.capture.wants_request:
             attributes.update(client.capture.request(request.headers.raw))
         self._span = client.instruments.tracer.start_span(word, context, SpanKind.CLIENT, attributes)
-        self._context = _compat.context_with_span(context, self._span)
+        self._context = ambient.context_with_span(context, self._span)
         try:
             propagate.inject(request.headers, border.towards(self._context, host))
         except Exception as failure:  # noqa: BLE001 - it is counted
-            _failed(failure)
+            guard.told(_SITE, failure)
         self._started = perf_counter()
 
     def __enter__(self) -> None:
@@ -151,7 +152,7 @@ class Call:
             finally:
                 self._span.end()
         except Exception as failure:  # noqa: BLE001 - it is counted
-            _failed(failure)
+            guard.told(_SITE, failure)
         finally:
             if not isinstance(error, GeneratorExit):  # then this runs in the context of whoever collects garbage
                 conventions.leave(self._token)
@@ -171,18 +172,11 @@ class Call:
                 result.update(self._client.capture.response(response.headers.raw))
             self._span.set_attributes(result)
         except Exception as failure:  # noqa: BLE001 - it is counted
-            _failed(failure)
+            guard.told(_SITE, failure)
 
 
 def _is_contrib(span: Any) -> bool:
     return str(span.instrumentation_scope.name).startswith(_CONTRIB)
-
-
-def _failed(error: Exception) -> None:
-    """Count what went wrong in here."""
-    guard.record("instrumentation.httpx", error)
-    if guard.strict():
-        raise error
 
 
 def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], None]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final, cast, overload
 
+from aumos_otel import guard
 from aumos_otel._internal.wrapping import F, underlying, wrap
 from aumos_otel.llm import installation, operations, streaming, usage
-from aumos_otel.llm.spans import Call, swallowed
+from aumos_otel.llm.spans import Call
 from aumos_otel.semconv import attributes as attr
 from aumos_otel.semconv import spans as names
 
@@ -304,7 +305,7 @@ def _beginning(
             if call.captures:
                 call.asked(arguments)
         except Exception as error:  # noqa: BLE001 - it is counted
-            swallowed("llm.start", error)
+            guard.told("llm.start", error)
             return None
         return call
 

@@ -37,13 +37,6 @@ _NO_CONTEXT: Final = Context()
 _CALL_KEY: Final = nesting.CALL_KEY
 
 
-def swallowed(site: str, error: Exception) -> None:
-    """As `guard.swallow`, which costs more where nothing is raised."""
-    guard.record(site, error)
-    if guard.strict():
-        raise error
-
-
 class Call:
     """An LLM operation, as `span` opens it and `current` finds it.
 
@@ -117,7 +110,7 @@ class Call:
                 self.start(installed)
                 self._token = attach_context(self.context)
         except Exception as error:  # noqa: BLE001 - it is counted
-            swallowed("llm.start", error)
+            guard.told("llm.start", error)
         return self
 
     def __exit__(
@@ -167,7 +160,7 @@ class Call:
                     usage.Usage(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens)
                 )
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.usage", error)
+                guard.told("llm.usage", error)
 
     def record(self, response: object) -> None:
         """Hand over a client's response: usage, model, id and finish reasons are read from it.
@@ -181,7 +174,7 @@ class Call:
                 if reading is not None:
                     self._account.add(reading)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.record", error)
+                guard.told("llm.record", error)
 
     def record_chunk(self, chunk: object) -> None:
         """Hand over one chunk of a client's stream, at the time it arrives."""
@@ -190,7 +183,7 @@ class Call:
             try:
                 self._chunk(chunk)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.record", error)
+                guard.told("llm.record", error)
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Set an attribute of the span."""
@@ -203,7 +196,7 @@ class Call:
                 self._bag.update(attributes)
                 self.span.set_attributes(attributes)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.attributes", error)
+                guard.told("llm.attributes", error)
 
     def set_input(self, messages: object) -> None:
         """Give the prompt: a str, a message or a list of them; kept as the content policy says."""
@@ -211,7 +204,7 @@ class Call:
             try:
                 self._capture.prompt(messages)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.content", error)
+                guard.told("llm.content", error)
 
     def set_output(self, messages: object) -> None:
         """Give the answer: a str, a message or a list of them; kept as the content policy says."""
@@ -219,7 +212,7 @@ class Call:
             try:
                 self._capture.answer(messages)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.content", error)
+                guard.told("llm.content", error)
 
     def fail(self, error: BaseException) -> None:
         """Tell of an error that does not leave the block."""
@@ -244,7 +237,7 @@ class Call:
             try:
                 self._chunk(item)
             except Exception as error:  # noqa: BLE001 - it is counted
-                swallowed("llm.chunk", error)
+                guard.told("llm.chunk", error)
 
     def returned(self, value: object) -> None:
         """The result of the decorated function, or what was read of it."""
@@ -261,7 +254,7 @@ class Call:
             elif self.family is not None:
                 self._account.add(reading)
         except Exception as error:  # noqa: BLE001 - it is counted
-            swallowed("llm.result", error)
+            guard.told("llm.result", error)
 
     def ended(self, error: BaseException | None = None, *, abandoned_at: int | None = None) -> None:
         """The end; only the first call counts, also among threads."""
@@ -274,7 +267,7 @@ class Call:
         try:
             self._tell(error, (now - late - self._started) / 1e9, abandoned=abandoned_at is not None)
         except Exception as problem:  # noqa: BLE001 - it is counted
-            swallowed("llm.end", problem)
+            guard.told("llm.end", problem)
         finally:
             self.span.end(time_ns() - late if late else None)
             self.context = _NO_CONTEXT

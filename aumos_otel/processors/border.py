@@ -20,6 +20,7 @@ from opentelemetry.trace import INVALID_SPAN, SpanContext, SpanKind
 
 from aumos_otel import guard
 from aumos_otel._internal.hosts import Hosts
+from aumos_otel.recording.span import known
 from aumos_otel.semconv import attributes
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def peer(context: Context) -> str:
     host = otel_context.get_value(_PEER, context)
     if isinstance(host, str):
         return host
-    known = getattr(trace.get_current_span(context), "attributes", None) or {}
-    host = known.get(attributes.SERVER_ADDRESS)
-    return _host(str(known.get(attributes.URL_FULL, ""))) if host is None else str(host)
+    about = known(trace.get_current_span(context))
+    host = about.get(attributes.SERVER_ADDRESS)
+    return _host(str(about.get(attributes.URL_FULL, ""))) if host is None else str(host)
 
 
 def estrange(context: Context, sent: SpanContext) -> Context:
@@ -151,7 +152,7 @@ class BorderProcessor(SpanProcessor):
                 self._trim(span)
 
     def _trim(self, span: Span) -> None:
-        url = (span.attributes or {}).get(attributes.URL_FULL)
+        url = known(span).get(attributes.URL_FULL)
         if isinstance(url, str):
             trimmed = self._border.trim(url)
             if trimmed != url:

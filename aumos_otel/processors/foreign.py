@@ -241,19 +241,18 @@ class ForeignSpanProcessor(_Foreign[SpanProcessor], SpanProcessor):
     def __init__(self, inner: SpanProcessor) -> None:
         super().__init__(inner)
         kind, idle = type(inner), isinstance(inner, (BatchSpanProcessor, SimpleSpanProcessor))
-        self._starts = not idle and getattr(kind, "on_start", None) is not SpanProcessor.on_start
-        self._endings = not idle and _compat.ending(kind) is not _compat.ending(SpanProcessor)
         self._courtesy = Courtesy(self._site, f"{kind.__name__}.on_start")
-        self.wakes_on = (None,) if self._starts else ()
-        self.wakes_before_end = self._endings
+        #: See `SpanProcessors`.
+        self.wakes_on = (None,) if not idle and _overrides(inner, "on_start") else ()
+        self.wakes_before_end = not idle and _compat.ending(kind) is not _compat.ending(SpanProcessor)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Let the processor see, and add to, a span that starts."""
-        if self._starts:
+        if self.wakes_on:
             self._courtesy.call(lambda: self.inner.on_start(span, parent_context=parent_context))
 
     def _on_ending(self, span: Span) -> None:
-        if self._endings:
+        if self.wakes_before_end:
             self._courtesy.call(lambda: _compat.ending(self.inner)(span))
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -138,7 +138,7 @@ class StandardLibraryHandler(LoggingHandler):
         """Hand ``record`` to the provider."""
         self.handle(record)
 
-    def handle(self, record: logging.LogRecord) -> Any:  # noqa: C901 - on the hot path: calls would cost
+    def handle(self, record: logging.LogRecord) -> Any:
         """Filter and hand over, without `logging.Handler`'s lock: there is nothing to protect, and a text may log in turn."""
         if _is_emitting():
             return False
@@ -165,9 +165,7 @@ class StandardLibraryHandler(LoggingHandler):
         except BaseException as error:
             if guard.is_control_flow(type(error)):
                 raise
-            guard.record(_SITE, error)
-            if guard.strict():
-                raise
+            guard.told(_SITE, error)
         return True
 
     def _find(self, name: str) -> Keeper | None:

@@ -164,10 +164,8 @@ class Logger(_compat.LoggerNames):
                         return
                 elif type(record) is LogRecord and record.exception is None and self._keep_record(record):
                     return
-            except Exception as error:
-                guard.record(_SITE, error)
-                if guard.strict():
-                    raise
+            except Exception as error:  # noqa: BLE001 - it is counted
+                guard.told(_SITE, error)
         if record is not None:
             super().emit(record)
         else:

@@ -293,9 +293,8 @@ class Table(_compat.ViewInstrumentMatch):  # type: ignore[misc]  # the SDK's, or
         cells = self.index.cells
         for key in [key for key in list(cells) if (key if type(key) is int else key[0]) in ended]:
             cells.pop(key, None)
-        ended -= (
-            _compat.running_threads()
-        )  # a new thread may have the number of an old one, and be on its way to the cell
+        # A new thread may have the number of an old one, and be on its way to the cell.
+        ended -= _compat.running_threads()
         for series in self.series.values():
             for thread in ended & series.cells.keys():
                 series.ended = series.ended or self.make(self.stream.bounds)

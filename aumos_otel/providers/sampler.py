@@ -159,8 +159,7 @@ class ExhaustiveSampler(Sampler):
         """Decide on a new span."""
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, *args, **kwargs)
         if result.decision is Decision.DROP and self.wanted():
-            known = {**(attributes or {}), **(result.attributes or {})}
-            return SamplingResult(Decision.RECORD_ONLY, known, result.trace_state)
+            return SamplingResult(Decision.RECORD_ONLY, _both(attributes, result.attributes), result.trace_state)
         return result
 
     def get_description(self) -> str:
@@ -239,9 +238,8 @@ class PausableSampler(Sampler):
             verdict = _ask(root, context, trace_id, name, kind, attributes, links)
         if verdict[0] is Decision.DROP:
             if root is not None and self._wanted is not None and self._wanted():
-                return Decision.RECORD_ONLY, {**(attributes or {}), **(verdict[1] or {})}, verdict[2]
-            with guard.swallow("providers.sampler.on_drop"):
-                self._on_drop()
+                return Decision.RECORD_ONLY, _both(attributes, verdict[1]), verdict[2]
+            self._dropped()
         return verdict
 
     def should_sample(self, parent_context: Any, trace_id: int, name: str, *args: Any, **kwargs: Any) -> SamplingResult:
@@ -250,13 +248,21 @@ class PausableSampler(Sampler):
             return SamplingResult(Decision.DROP)
         result = self.inner.should_sample(parent_context, trace_id, name, *args, **kwargs)
         if result.decision is Decision.DROP:
-            with guard.swallow("providers.sampler.on_drop"):
-                self._on_drop()
+            self._dropped()
         return result
+
+    def _dropped(self) -> None:
+        with guard.swallow("providers.sampler.on_drop"):
+            self._on_drop()
 
     def get_description(self) -> str:
         """What the inner sampler says of itself."""
         return self.inner.get_description()
+
+
+def _both(given: Any, added: Any) -> dict[str, Any]:
+    """What a span was started with, and what a sampler adds: of what it drops, samplers leave out the former."""
+    return {**(given or {}), **(added or {})}
 
 
 def _ask(  # noqa: PLR0917 - on the hot path: names would cost

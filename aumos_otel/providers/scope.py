@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import context as otel_context
 
-from aumos_otel import _compat
 from aumos_otel._internal import ambient
 from aumos_otel.recording.span import Span
 
@@ -26,7 +25,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _current_context = ambient.current_context
 _attach = ambient.attach_context
 _detach = ambient.detach_context
-_with_span = _compat.context_with_span
+_with_span = ambient.context_with_span
 
 
 class Scope(AbstractContextManager["trace.Span"]):

@@ -205,9 +205,7 @@ class Tracer(_compat.TracerNames):
         """A span of nobody's, since starting one has failed."""
         if guard.is_control_flow(type(error)):
             raise error
-        guard.record(_SITE, error)
-        if guard.strict():
-            raise error
+        guard.told(_SITE, error)
         with guard.shield(_SITE):
             return trace.NonRecordingSpan(trace.get_current_span(context).get_span_context())
         return trace.INVALID_SPAN

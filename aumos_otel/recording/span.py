@@ -228,8 +228,7 @@ class Span(Facade):
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a link; one that leads nowhere and says nothing is none."""
         with guard.shield(_SITE):
-            there: Any = context
-            if not there or not (there.is_valid or attributes or there.trace_state):
+            if not _leads_somewhere(context, attributes):
                 return
             if self.end_time is not None:
                 logger.warning("Tried calling %s on an ended span.", "_add_link")
@@ -240,7 +239,7 @@ class Span(Facade):
         """Keep the links of a span that starts."""
         for link in links:
             there: Any = getattr(link, "context", None)
-            if there and (there.is_valid or link.attributes or there.trace_state):
+            if there and _leads_somewhere(there, link.attributes):
                 self.refer(there, link.attributes)
 
     def refer(self, context: SpanContext, attributes: Mapping[str, Any] | None) -> None:
@@ -403,7 +402,8 @@ class Span(Facade):
         limits = self.recorder.limits
         length, values = limits.length, self.values
         if len(values) + len(attributes) > limits.values:
-            self._take_one_by_one(attributes, length)
+            for key, value in attributes.items():
+                self._take_unusual(key, value, length)
             return
         size = 0
         for key, value in attributes.items():
@@ -421,10 +421,6 @@ class Span(Facade):
                 self._take_unusual(key, value, length)
         self.size += size + ATTRIBUTE * len(attributes)
 
-    def _take_one_by_one(self, attributes: Mapping[str, Any], length: int | None) -> None:
-        for key, value in attributes.items():
-            self._take_unusual(key, value, length)
-
     def _take_unusual(self, key: Any, value: Any, length: int | None) -> None:
         """Keep an attribute as the SDK would: made plain, shortened, or left out."""
         kind = type(value)
@@ -439,6 +435,16 @@ class Span(Facade):
             if type(plain_value) is not str and type(plain_value) not in NUMBERS:
                 self.simple = False
             self._put(name, plain_value, weight_of(plain_value))
+
+
+def _leads_somewhere(there: Any, attributes: Mapping[str, Any] | None) -> bool:
+    """Whether a link is one, and not empty."""
+    return bool(there and (there.is_valid or attributes or there.trace_state))
+
+
+def known(span: Any) -> Mapping[str, Any]:
+    """The attributes of a span, to be read at once: of ours without a view, and without making deferred texts."""
+    return span.values if type(span) is Span else getattr(span, "attributes", None) or {}
 
 
 sdk_trace.Span.register(Span)  # an abstract base: what asks for the SDK's or the API's span takes ours
